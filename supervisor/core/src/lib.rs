@@ -1,0 +1,5 @@
+#![no_std]
+//! Core.
+pub mod frame;
+pub mod units;
+pub mod wire;
