@@ -1,0 +1,171 @@
+//! The numbers that the guards judge by: [`Machine`], frozen when the service starts, and [`Order`], frozen when a
+//! delivery is armed. Both are made once by the configuration, from a profile and a plan, in whole counts rounded to
+//! the safe side; nothing here reads a file or has a default.
+
+use crate::frame::Bus;
+use crate::units::{Charge, Dose, DosePerCharge, Span};
+use crate::wire::Docking;
+
+/// Periods and ages, already stretched by the profile's `period-scale`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timing {
+    /// How often a guard renews its permit (5 ms).
+    pub permit: Span,
+    /// How often the gate reports (5 ms).
+    pub gate: Span,
+    /// How often a chamber reports at least (10 ms).
+    pub dose: Span,
+    /// How often status frames come (50 ms).
+    pub status: Span,
+    /// The gate's own limit for the age of a permit (25 ms).
+    pub stale_after: Span,
+    /// How long gate and chambers may count differently (one pulse period, at most 30 ms).
+    pub agreement: Span,
+    /// How long a lease is held beyond stale-after while a guard is proven (10 ms).
+    pub proof_margin: Span,
+    /// How late a guard's loop may turn before that is a fault.
+    pub lateness_budget: Span,
+    /// How long the session may be silent before the guards end the beam.
+    pub session_silence: Span,
+}
+
+impl Timing {
+    /// Periods after which a frame is stale.
+    pub const STALE_PERIODS: u64 = 3;
+}
+
+/// Where the dose lands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Landing {
+    /// The last pulse is the one that lands nearest to the preset.
+    Nearest,
+    /// The last pulse is the first that reaches the preset.
+    AtOrAbove,
+}
+
+/// How the machine makes its beam.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beam {
+    /// In pulses, counted and leased.
+    Pulsed {
+        /// Nominal time between two pulses.
+        period: Span,
+        /// How many pulses may be leased beyond the last judged one.
+        window: u32,
+        /// Where the dose lands.
+        landing: Landing,
+        /// Whether the gate compares pulse leases; if not, a permit is withdrawn when the dose is reached.
+        gate_knows_lease: bool,
+    },
+    /// Without pulses (kV tubes): freshness alone holds the beam.
+    Continuous,
+}
+
+/// How the dose rate is judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RateRule {
+    /// High and low against the nominal rate.
+    Steady,
+    /// High only: the machine modulates its rate.
+    Modulated,
+}
+
+/// Whether frames carry end-to-end protection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protection {
+    /// AUTOSAR E2E Profile 1, as the bus contract says.
+    E2e,
+    /// The chambers' frames carry none; said at start and in a metric.
+    None,
+}
+
+/// What is known of one monitor chamber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Monitor {
+    /// Calibration.
+    pub dose_per_charge: DosePerCharge,
+    /// Charge of one pulse at which the electrometer is at its end (for a machine without pulses: of one frame).
+    pub full_scale: Charge,
+    /// Nominal polarising voltage in 0.02 V.
+    pub voltage: u16,
+    /// Largest deviation of the voltage in 0.02 V.
+    pub voltage_tolerance: u16,
+    /// Leakage that is said, in 0.1 pA.
+    pub leakage_warn: i32,
+    /// Leakage that blocks, in 0.1 pA.
+    pub leakage_block: i32,
+}
+
+/// Everything about the treatment unit that the guards need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Machine {
+    /// Periods and ages.
+    pub timing: Timing,
+    /// How the beam is made.
+    pub beam: Beam,
+    /// The two chambers.
+    pub monitors: [Monitor; 2],
+    /// How the rate is judged.
+    pub rate: RateRule,
+    /// How long the gate may stand open and requested without a pulse: max(1 s, 3 periods) on a steady machine.
+    pub no_pulse_after: Span,
+    /// Whether the linac may close the gate for a while by itself (a beam hold); if not, that is an interruption.
+    pub beam_hold: bool,
+    /// The bus that LINAC_STATUS comes on.
+    pub linac_bus: Bus,
+    /// Whether everything is on bus A.
+    pub single_bus: bool,
+    /// Protection of the chambers' frames.
+    pub protection: Protection,
+    /// How often a delivery may be resumed.
+    pub resume_limit: u8,
+}
+
+impl Machine {
+    /// The bus of monitor 2, dose guard 2 and the interlock guard.
+    #[must_use]
+    pub const fn second_bus(&self) -> Bus {
+        if self.single_bus { Bus::A } else { Bus::B }
+    }
+
+    /// Pulses that may be leased beyond the last judged one; 0 on a machine without pulses.
+    #[must_use]
+    pub const fn window(&self) -> u32 {
+        match self.beam {
+            Beam::Pulsed { window, .. } => window,
+            Beam::Continuous => 0,
+        }
+    }
+}
+
+/// The planned set-up, as LINAC_STATUS must show it at arming and while the beam is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetUp {
+    /// Energy in 0.1 MeV.
+    pub energy: u8,
+    /// Largest deviation of the sensed energy in 0.1 MeV.
+    pub energy_tolerance: u8,
+    /// Code of the applicator.
+    pub applicator: u8,
+    /// Docking.
+    pub docking: Docking,
+}
+
+/// One delivery, frozen at arming.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// Preset on monitor 1, in its charge.
+    pub preset: Charge,
+    /// Backup on monitor 2 (preset plus margin), in its charge.
+    pub backup: Charge,
+    /// Expected charge of one pulse on each monitor (for a machine without pulses: of 100 ms of beam).
+    pub expected_pulse: [Charge; 2],
+    /// Expected dose of one pulse (for a machine without pulses: of 100 ms of beam).
+    pub pulse_dose: Dose,
+    /// Nominal dose of one second of beam.
+    pub dose_per_second: Dose,
+    /// Beam-on time after which the time guard ends the beam.
+    pub time_limit: Span,
+    /// Set-up.
+    pub set_up: SetUp,
+}
