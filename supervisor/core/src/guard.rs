@@ -255,7 +255,11 @@ fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
             }
         }
         Input::Tick => {}
-        Input::Unsent => common.permit.unsent(),
+        Input::Unsent => {
+            // nothing may be handed out here: the caller has just learnt that the queue is full
+            common.permit.unsent();
+            return Output::default();
+        }
         Input::Command(command) => {
             common.command(now, command);
             guard.command(now, command);

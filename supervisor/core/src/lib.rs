@@ -41,6 +41,7 @@ pub mod note;
 pub mod permit;
 pub mod proving;
 pub mod rate;
+pub mod record;
 pub mod requirement;
 pub mod session;
 pub mod set_up;

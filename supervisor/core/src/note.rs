@@ -36,10 +36,6 @@ pub enum Input {
 
 /// What the session asks of a guard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "commands live in a ring of fixed places; boxing would need an allocator"
-)]
 pub enum Command {
     /// Offer a delivery to be proven: WITHHELD with lease 0 under this id.
     TakeUp {
