@@ -1,1 +1,2 @@
 //! Drivers.
+pub mod sim;
