@@ -64,6 +64,13 @@ impl Recorder {
         }
     }
 
+    /// Takes an entry and waits for room: for virtual time, where the world stands still meanwhile.
+    pub fn take_waiting(&mut self, entry: &Entry) {
+        if self.sender.send(Message::Entry(*entry)).is_err() {
+            self.lost += 1;
+        }
+    }
+
     /// Entries lost so far.
     #[must_use]
     pub const fn lost(&self) -> u64 {
