@@ -12,6 +12,7 @@ use crate::clock::WallTime;
 
 mod can_frame;
 pub mod clock;
+pub mod inherited;
 pub mod interface;
 pub mod realtime;
 pub mod sim;
