@@ -13,6 +13,7 @@ use crate::clock::WallTime;
 mod can_frame;
 pub mod candump;
 pub mod clock;
+pub mod inherited;
 pub mod interface;
 pub mod realtime;
 pub mod sim;
