@@ -19,13 +19,13 @@ use beam_drivers::socketpair::PairPort;
 
 use crate::autopilot::Autopilot;
 use crate::conductor::Conductor;
-use crate::config::Prepared;
 use crate::crew;
 use crate::desk::Desk;
 use crate::live::LiveLine;
 use crate::metrics::{self, Metrics};
+use crate::prepared::Prepared;
 use crate::progress::Progress;
-use crate::publish::publish;
+use crate::publish::Publisher;
 use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::treatment_unit::unit_for;
@@ -116,13 +116,13 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
     let (seats, lines) = seat_guards(machine);
     let crew = crew::start(seats, ports, [ThreadWish::guard(50, None); 4])?;
     refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));
-    let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, |_entry| {})?;
+    let (publisher, address) = serve_metrics(&wish.prepared, refusals.len())?;
+    let bridge = publisher.clone();
+    let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, move |entry| bridge.entry(entry))?;
     if let Some(recorder) = wish.recorder()? {
         let _a_fresh_session_answers = desk.record(recorder);
     }
-    let (metrics, address) = serve_metrics(&wish.prepared)?;
-
-    deliver(wish, &desk, &metrics, Autopilot::new(IDS.0, IDS.1, *order));
+    deliver(wish, &desk, &publisher, Autopilot::new(IDS.0, IDS.1, *order));
 
     let view = desk.view();
     let recorder = desk.stop_recording().ok().flatten();
@@ -142,21 +142,23 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
 }
 
 fn open_ports(unit: &mut RealTimeUnit, machine: &Machine) -> io::Result<[crate::hot::Ports<PairPort>; 4]> {
-    let mut open = |guard: Guard| {
-        crew::ports(guard, machine, |bus, ids, own| PairPort::new(unit.endpoint(bus, ids)?, own))
-    };
+    let mut open =
+        |guard: Guard| crew::ports(guard, machine, |bus, ids, own| PairPort::new(unit.endpoint(bus, ids)?, own));
     Ok([open(Guard::Dose1)?, open(Guard::Dose2)?, open(Guard::Time)?, open(Guard::Interlock)?])
 }
 
-fn serve_metrics(prepared: &Prepared) -> io::Result<(Arc<Metrics>, String)> {
-    let metrics = Arc::new(metrics::for_service(prepared.period_scale, prepared.is_unprotected, false)?);
+fn serve_metrics(prepared: &Prepared, refusals: usize) -> io::Result<(Publisher, String)> {
+    let metrics = Arc::new(Metrics::for_this_build()?);
+    metrics.set_mode(prepared.period_scale, prepared.is_unprotected, false);
+    metrics.set_realtime_refusals(refusals);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("http://{}/metrics", listener.local_addr()?);
-    metrics::serve(listener, Arc::clone(&metrics))?;
-    Ok((metrics, address))
+    let pages = metrics::router(Arc::clone(&metrics), || Ok("a demo runs".to_owned()));
+    let _it_ends_with_the_process = metrics::serve(listener, pages)?;
+    Ok((Publisher::new(metrics), address))
 }
 
-fn deliver(wish: &Wish, desk: &Desk, metrics: &Metrics, mut operator: Autopilot) {
+fn deliver(wish: &Wish, desk: &Desk, publisher: &Publisher, mut operator: Autopilot) {
     let view = desk.view();
     let mut live = LiveLine::new(wish.show_progress, io::stderr().is_terminal());
     let (mut state, mut since) = (State::Inhibited, clock::now());
@@ -169,7 +171,7 @@ fn deliver(wish: &Wish, desk: &Desk, metrics: &Metrics, mut operator: Autopilot)
             (state, since) = (progress.state, clock::now());
         }
         live.show(clock::now(), &wish.prepared.planned, &progress);
-        publish(metrics, &progress, view.lost_records());
+        publisher.losses(&view);
         if operator.is_done(&progress, clock::now(), since, PATIENCE) {
             live.end();
             return;

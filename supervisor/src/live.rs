@@ -60,7 +60,11 @@ impl LiveLine {
 pub fn text(planned: &Planned, progress: &Progress) -> String {
     let [first, second] = progress.delivered.map(mu);
     let rate = mu(progress.dose_per_second);
-    let left = if rate > 0.0 { format!("{:5.1} s left", ((planned.planned_mu - first) / rate).max(0.0)) } else { "   -  s left".to_owned() };
+    let left = if rate > 0.0 {
+        format!("{:5.1} s left", ((planned.planned_mu - first) / rate).max(0.0))
+    } else {
+        "   -  s left".to_owned()
+    };
     let lease = progress.leases.iter().copied().min().unwrap_or(0);
     let lease = if lease == NO_PULSE_LIMIT { "no pulses".to_owned() } else { format!("lease {lease}") };
     let gate = progress.gates[0].map_or_else(
@@ -76,7 +80,12 @@ pub fn text(planned: &Planned, progress: &Progress) -> String {
     )
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar of two dozen cells")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a bar of two dozen cells"
+)]
 fn bar(share: f64) -> String {
     let full = (share.clamp(0.0, 1.0) * CELLS as f64).round() as usize;
     format!("{}{}", "#".repeat(full), "-".repeat(CELLS - full))

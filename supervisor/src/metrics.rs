@@ -233,6 +233,15 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// All numbers at zero, for the build that runs now.
+    ///
+    /// # Errors
+    /// As [`Metrics::new`].
+    pub fn for_this_build() -> std::io::Result<Self> {
+        let revision = option_env!("BEAM_SUPERVISOR_REVISION").unwrap_or("unknown");
+        Self::new(env!("CARGO_PKG_VERSION"), revision, beam_drivers::clock::wall_time()).map_err(std::io::Error::other)
+    }
+
     /// Everything in the text format, version 0.0.4.
     ///
     /// # Errors

@@ -18,8 +18,8 @@ use beam_core::wire::{Guard, PERMIT_DOSE1, Permit, PermitState};
 use beam_drivers::candump::{self, Line};
 
 use crate::conductor::{Conductor, Entry};
-use crate::config::Prepared;
 use crate::hot::Seat;
+use crate::prepared::Prepared;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::wiring::{hears, seat_guards};
@@ -43,10 +43,15 @@ pub enum ReplayError {
 impl fmt::Display for ReplayError {
     fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(text, "{error}\n    fix: give a recording made by `candump -L` or by this program"),
+            Self::Io(error) => {
+                write!(text, "{error}\n    fix: give a recording made by `candump -L` or by this program")
+            }
             Self::Line(number, what) => write!(text, "line {number}: {what}\n    fix: record with `candump -L`"),
             Self::Empty([a, b]) => {
-                write!(text, "no frame of {a} or {b}\n    fix: name the recording's interfaces as bus A and bus B in the configuration")
+                write!(
+                    text,
+                    "no frame of {a} or {b}\n    fix: name the recording's interfaces as bus A and bus B in the configuration"
+                )
             }
         }
     }
@@ -237,7 +242,16 @@ impl Player {
         let now = self.now;
         let mut sent = None;
         let bus = Bus::A;
-        self.seats[index].turn(now, input, 0, &mut |frame: &Frame| { sent = Some(*frame); Ok(()) }, &|| now);
+        self.seats[index].turn(
+            now,
+            input,
+            0,
+            &mut |frame: &Frame| {
+                sent = Some(*frame);
+                Ok(())
+            },
+            &|| now,
+        );
         // nothing carries the permit, so its echo comes at once
         if let Some(frame) = sent {
             let echo = Input::Frame { bus, origin: Origin::Echo, frame };
