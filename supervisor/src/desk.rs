@@ -49,6 +49,12 @@ impl View {
         *lock(&self.lost_records)
     }
 
+    /// When each guard told something last.
+    #[must_use]
+    pub fn heard(&self) -> [Ticks; 4] {
+        lock(&self.progress).heard
+    }
+
     /// When the session turned last.
     #[must_use]
     pub fn turned(&self) -> Ticks {

@@ -19,4 +19,8 @@ pub struct Prepared {
     pub period_scale: u32,
     /// Whether the chambers' frames carry no protection.
     pub is_unprotected: bool,
+    /// Whether the profile says that nothing may run without real-time rights.
+    pub requires_real_time: bool,
+    /// Whether this is a bench and no machine that treats.
+    pub is_bench: bool,
 }

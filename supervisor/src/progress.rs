@@ -57,8 +57,8 @@ pub struct Progress {
     pub latency: [Span; 4],
     /// Page faults of each guard's thread.
     pub page_faults: [u32; 4],
-    /// Faults ever seen, for counters.
-    pub fault_count: u64,
+    /// When each guard told something last.
+    pub heard: [Ticks; 4],
 }
 
 impl Default for Progress {
@@ -85,7 +85,7 @@ impl Default for Progress {
             lateness: [Span::ZERO; 4],
             latency: [Span::ZERO; 4],
             page_faults: [0; 4],
-            fault_count: 0,
+            heard: [Ticks::ZERO; 4],
         }
     }
 }
@@ -96,6 +96,7 @@ impl Progress {
         match entry {
             Entry::Guard(record) => {
                 let index = record.guard.index();
+                self.heard[index] = record.at;
                 match &record.body {
                     Body::Note(note) => self.note(record.at, record.guard, note),
                     Body::Sent { frame, latency, .. } => {
@@ -148,9 +149,8 @@ impl Progress {
         match note {
             SessionNote::State(state) => {
                 if *state == State::Proving {
-                    let (frames, lateness, latency) = (self.frames, self.lateness, self.latency);
-                    let fault_count = self.fault_count;
-                    *self = Self { frames, lateness, latency, fault_count, ..Self::default() };
+                    let Self { frames, lateness, latency, heard, page_faults, standing, gates, .. } = *self;
+                    *self = Self { frames, lateness, latency, heard, page_faults, standing, gates, ..Self::default() };
                 }
                 self.state = *state;
             }
@@ -165,7 +165,6 @@ impl Progress {
     }
 
     fn fault(&mut self, at: Ticks, guard: Option<Guard>, report: FaultReport) {
-        self.fault_count += 1;
         self.faults.push((at, guard, report));
     }
 
