@@ -1,10 +1,10 @@
 //! A treatment unit in real time: a thread that runs a [`Unit`] behind socket pairs instead of a CAN controller.
 //!
-//! Each [`RealTimeUnit::endpoint`] is one end of a `SOCK_SEQPACKET` pair that carries the kernel's 16-byte `can_frame`: the
-//! identifier as a little-endian u32, the length, three bytes of padding, eight bytes of data. An endpoint gets the frames
-//! of its bus that its filter lets pass, its own as an echo (as a CAN socket with `CAN_RAW_RECV_OWN_MSGS`, except that its
-//! filter need not name them), and those of the other endpoints. An endpoint that does not read loses frames, which are
-//! counted.
+//! Each [`RealTimeUnit::endpoint`] is one end of a `SOCK_SEQPACKET` pair that carries the kernel's 16-byte `can_frame`:
+//! the identifier as a little-endian u32, the length, three bytes of padding, eight bytes of data. An endpoint gets the
+//! frames of its bus that its filter lets pass, its own as an echo (as a CAN socket with `CAN_RAW_RECV_OWN_MSGS`,
+//! except that its filter need not name them), and those of the other endpoints. An endpoint that does not read loses
+//! frames, which are counted.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

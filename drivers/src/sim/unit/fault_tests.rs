@@ -115,7 +115,8 @@ fn the_rates_change_and_the_output_too() {
 
 #[test]
 fn what_is_sensed_changes_at_once() {
-    let cases: [(Injection, fn(&LinacStatus) -> bool); 6] = [
+    type Sensed = fn(&LinacStatus) -> bool;
+    let cases: [(Injection, Sensed); 6] = [
         (Injection::Energy, |status| status.energy == 120),
         (Injection::Applicator, |status| status.applicator == 18),
         (Injection::Docking, |status| status.docking == beam_core::wire::Docking::Undocked),
