@@ -93,8 +93,11 @@ fn trips_at_power_up_and_holds_no_delivery() {
     assert_eq!(bench.gate.held(), 0);
     bench.all(PermitState::Permit, 7, 5);
     assert_eq!(bench.judged(), closed(CloseCause::DeliveryMismatch, 15), "a left-over PERMIT opens nothing");
+    bench.all(PermitState::Withheld, 0, 0);
     bench.all(PermitState::Permit, 0, 5);
     assert_eq!(bench.judged(), closed(CloseCause::PermitWithheld, 15), "nor does one for no delivery");
+    bench.all(PermitState::Tripped, 0, 5);
+    assert_eq!(bench.judged(), closed(CloseCause::PermitWithheld, 15), "nothing held, nothing to latch");
 }
 
 #[test]
@@ -128,9 +131,16 @@ fn trips_a_take_up_that_is_not_four_fresh_equal_withheld_with_lease_0() {
     late.wait(Span::from_millis(26));
     late.send(Guard::Interlock, PermitState::Withheld, 7, 0);
     assert_eq!(late.gate.held(), 0, "three were stale");
-    let mut none = Bench::new(CONFIG);
+    let mut none = Bench::open(CONFIG, 5);
     none.all(PermitState::Withheld, 0, 0);
-    assert_eq!(none.gate.held(), 0);
+    assert_eq!(none.gate.held(), 7);
+    let mut spoilt = Bench::new(CONFIG);
+    spoilt.send(Guard::Dose1, PermitState::Withheld, 7, 0);
+    spoilt.put(Guard::Dose1, Frame { id: PERMIT_DOSE1, length: 8, data: [1; 8] });
+    for guard in [Guard::Dose2, Guard::Time, Guard::Interlock] {
+        spoilt.send(guard, PermitState::Withheld, 7, 0);
+    }
+    assert_eq!(spoilt.gate.held(), 0, "one was invalid");
 }
 
 #[test]
@@ -185,6 +195,7 @@ fn holds_no_limit_from_all_without_pulses() {
 #[test]
 fn a_gate_without_leases_stops_at_lease_0_only() {
     let mut bench = Bench::open(GateConfig { pulse_lease: false, ..CONFIG }, 1);
+    bench.send(Guard::Dose1, PermitState::Permit, 7, NO_PULSE_LIMIT);
     for _ in 0..3 {
         bench.fire();
         assert!(bench.gate.lets_pulse());
@@ -305,6 +316,8 @@ fn trips_and_latches_whatever_the_counter_and_the_state() {
     bench.all(PermitState::Withheld, 7, 5);
     bench.all(PermitState::Permit, 7, 5);
     assert_eq!(bench.judged(), TRIPPED_BY_DOSE1, "for good");
+    bench.send(Guard::Time, PermitState::Tripped, 7, 5);
+    assert_eq!(bench.judged().2, 1 | 4, "who trips later is told too");
 }
 
 #[test]

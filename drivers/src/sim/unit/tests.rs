@@ -166,7 +166,6 @@ fn a_request_by_hand_waits_for_the_gate_and_can_be_taken_back() {
 #[test]
 fn a_tube_runs_while_the_gate_lets_it() {
     let mut hand = Hand::new(&tube(), &[]);
-    hand.say(PermitState::Withheld, 0);
     let truth = hand.deliver(NO_PULSE_LIMIT, 1200);
     // open from the first permits, asked for 200 ms later
     assert!(truth.beam_on.difference(Span::from_millis(1000)) < Span::from_millis(10), "{:?}", truth.beam_on);
@@ -180,6 +179,17 @@ fn a_tube_runs_while_the_gate_lets_it() {
     let charge = last.charge.since(first.charge).picocoulombs() as f64;
     assert!((charge / truth.picocoulombs - 1.0).abs() < 0.01);
     assert_eq!(first.pulses, last.pulses);
+}
+
+#[test]
+fn a_tube_stops_at_the_moment_of_the_permit_that_withholds() {
+    let mut hand = Hand::new(&tube(), &[]);
+    hand.deliver(NO_PULSE_LIMIT, 1200);
+    // between two reports of the gate
+    hand.coast(2);
+    hand.say(PermitState::Withheld, NO_PULSE_LIMIT);
+    hand.run(100);
+    assert_eq!(hand.unit.truth().beam_on, Span::from_millis(1002));
 }
 
 #[test]
