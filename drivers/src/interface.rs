@@ -55,7 +55,10 @@ pub struct InterfaceFacts {
 /// # Errors
 /// What the kernel says: there is no such interface, or no netlink socket is allowed.
 pub fn interface_facts(interface: &str) -> io::Result<InterfaceFacts> {
-    let details = CanInterface::open(interface).and_then(|netlink| netlink.details()).map_err(io::Error::other)?;
+    let details = CanInterface::open(interface).and_then(|netlink| netlink.details()).map_err(|error| match error {
+        ::socketcan::Error::Io(error) => error,
+        error => io::Error::other(error),
+    })?;
     Ok(facts(&details, flags(interface)?))
 }
 

@@ -11,7 +11,9 @@ use beam_core::frame::{Frame, Origin, Trouble};
 use crate::clock::WallTime;
 
 mod can_frame;
+pub mod candump;
 pub mod clock;
+pub mod inherited;
 pub mod interface;
 pub mod realtime;
 pub mod sim;

@@ -125,7 +125,12 @@ impl Port for SocketCanPort {
     }
 
     fn send(&mut self, frame: &Frame) -> Result<(), Unsent> {
-        send_frame(self.socket.as_fd(), frame)
+        let sent = send_frame(self.socket.as_fd(), frame);
+        // The kernel says once that the interface went down, to whoever calls first; reading must find out, too.
+        if sent == Err(Unsent::Down) && self.pending.is_none() {
+            self.pending = Some(Event::Trouble(Trouble::InterfaceDown));
+        }
+        sent
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {

@@ -78,6 +78,15 @@ fn a_lasting_error_is_told_with_a_pause() {
 }
 
 #[test]
+fn an_error_that_sending_met_is_told_when_reading() {
+    let (ours, theirs) = pair().unwrap();
+    let mut port = port_over(ours);
+    drop(theirs);
+    assert_eq!(port.send(&FRAME), Err(Unsent::Down));
+    assert_eq!(port.receive(), Some(Event::Trouble(Trouble::InterfaceDown)));
+}
+
+#[test]
 fn sending_never_waits() {
     let (ours, _theirs) = pair().unwrap();
     let mut port = port_over(ours);
