@@ -2,8 +2,8 @@
 //!
 //! The charge is cumulative from an arbitrary start, in whole counts with the remainder carried, so that rounding loses
 //! nothing. A reading is sent at once after every pulse and at least every dose period; without pulses the charge grows
-//! with the beam time and the pulse count stays. What is sent can be spoilt on its way ([`Spoil`]), what is measured can
-//! be wrong ([`ChamberDefects`]).
+//! with the beam time and the pulse count stays. What is sent can be spoilt on its way ([`Spoil`]), what is measured
+//! can be wrong ([`ChamberDefects`]).
 
 use beam_core::frame::{Bus, Frame, next_alive};
 use beam_core::units::{ChargeCounter, Span, Ticks};

@@ -141,8 +141,8 @@ impl Channel {
     }
 }
 
-/// Whether the bytes of a frame with a right CRC say TRIPPED for the delivery held. Its Reason does not matter: a trip with a
-/// reason that nobody knows is a trip.
+/// Whether the bytes of a frame with a right CRC say TRIPPED for the delivery held. Its Reason does not matter: a trip
+/// with a reason that nobody knows is a trip.
 fn trips(frame: &Frame, held: u16) -> bool {
     let [_, b1, _, d0, d1, ..] = frame.data;
     b1 >> 4 == 2 && held != 0 && u16::from_le_bytes([d0, d1]) == held

@@ -57,8 +57,8 @@ pub struct UnitConfig {
 }
 
 impl UnitConfig {
-    /// A machine for trials and tests: 10 pulses a second of 5 MU, about what a mobile IOERT linac makes, 20 000 pC/MU on
-    /// both chambers, the periods of the contract.
+    /// A machine for trials and tests: 10 pulses a second of 5 MU, about what a mobile IOERT linac makes, 20 000 pC/MU
+    /// on both chambers, the periods of the contract.
     #[must_use]
     pub const fn example() -> Self {
         let chamber = ChamberConfig {

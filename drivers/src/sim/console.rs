@@ -1,5 +1,5 @@
-//! The console as an operator works it: beam is asked for once the gate has stood open for a while with every lease above
-//! 0 (never during proving, where one lease is 0), and no longer asked for when the gate has closed.
+//! The console as an operator works it: beam is asked for once the gate has stood open for a while with every lease
+//! above 0 (never during proving, where one lease is 0), and no longer asked for when the gate has closed.
 
 use beam_core::units::{Span, Ticks};
 

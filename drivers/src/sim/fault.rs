@@ -1,8 +1,8 @@
 //! The faults that can be put into the simulated treatment unit, by name.
 //!
-//! Each starts at a pulse: with `mon1-stuck@20`, the 20th pulse since the unit's power-up is the first one that is affected.
-//! Pulse 0 means before the beam, from the start; what happens once (one spoilt frame, a restart) then happens a short
-//! while after power-up. On a machine without pulses, one pulse stands for one dose period of beam.
+//! Each starts at a pulse: with `mon1-stuck@20`, the 20th pulse since the unit's power-up is the first one that is
+//! affected. Pulse 0 means before the beam, from the start; what happens once (one spoilt frame, a restart) then
+//! happens a short while after power-up. On a machine without pulses, one pulse stands for one dose period of beam.
 //!
 //! Each fault says in words what ought to end the beam, for people and for the tests that expect it.
 

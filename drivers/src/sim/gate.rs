@@ -1,8 +1,9 @@
-//! The gate between the four permits and the modulator trigger, rule by rule, as the treatment unit builds it in hardware.
+//! The gate between the four permits and the modulator trigger, rule by rule, as the treatment unit builds it in
+//! hardware.
 //!
-//! It takes up a delivery, opens while all four permits are fresh, valid, PERMIT and for the delivery held, fires a pulse
-//! only when every lease reaches it, latches on a trip, and reports itself on both buses. It has no clock: every call
-//! brings the moment. Defects can be put in ([`GateDefects`]), one channel at a time or for the whole gate.
+//! It takes up a delivery, opens while all four permits are fresh, valid, PERMIT and for the delivery held, fires a
+//! pulse only when every lease reaches it, latches on a trip, and reports itself on both buses. It has no clock: every
+//! call brings the moment. Defects can be put in ([`GateDefects`]), one channel at a time or for the whole gate.
 
 use beam_core::frame::{Bus, Frame, next_alive};
 use beam_core::units::{Span, Ticks};

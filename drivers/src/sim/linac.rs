@@ -1,7 +1,7 @@
 //! The linac behind the gate: its pulse train, its console, and the set-up that it senses.
 //!
-//! Pulses come on a fixed grid, whose phase the seed chooses. A slot of the grid at which the beam is not requested or the
-//! gate lets nothing pass is skipped, never made up for. A kV tube has no grid: its beam is on while it may be.
+//! Pulses come on a fixed grid, whose phase the seed chooses. A slot of the grid at which the beam is not requested or
+//! the gate lets nothing pass is skipped, never made up for. A kV tube has no grid: its beam is on while it may be.
 
 use beam_core::frame::{Bus, Frame, next_alive};
 use beam_core::units::{Span, Ticks};
@@ -77,8 +77,8 @@ pub struct Linac {
 }
 
 impl Linac {
-    /// A linac that is powered up at zero and reports on `bus`. `output_noise` is the relative standard deviation of the
-    /// dose of a pulse.
+    /// A linac that is powered up at zero and reports on `bus`. `output_noise` is the relative standard deviation of
+    /// the dose of a pulse.
     #[must_use]
     pub fn new(beam: Beam, output_noise: f64, set_up: SetUp, bus: Bus, status_period: Span, seed: u64) -> Self {
         let mut noise = Noise::new(seed, 0);

@@ -19,9 +19,9 @@
 //! | `realtime` | a [`Unit`] in a thread behind socket pairs: [`RealTimeUnit`] |
 //!
 //! What is not simulated: the time that a frame takes on the bus and its arbitration, the latency of an electrometer,
-//! the physics of a chamber (recombination, air density), the patient. Frames leave at the moment of their cause; who wants
-//! a delay puts it between the unit and the guards. Floating point is used freely here: nothing in this folder decides
-//! about a beam.
+//! the physics of a chamber (recombination, air density), the patient. Frames leave at the moment of their cause; who
+//! wants a delay puts it between the unit and the guards. Floating point is used freely here: nothing in this folder
+//! decides about a beam.
 
 mod chamber;
 mod channel;

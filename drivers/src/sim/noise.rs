@@ -1,9 +1,9 @@
 //! The chance in the simulated treatment unit: one seeded stream of numbers for each instrument.
 //!
-//! xoshiro256++ (crate `rand_xoshiro`) is a published algorithm with reference vectors, so the seed that a report prints
-//! means the same run on every machine and with every later version. Streams are apart, so that one sensor more or one
-//! fault more leaves the noise of all others as it was. No logarithm and no root is taken: those may differ in the last
-//! bit from one mathematics library to the next.
+//! xoshiro256++ (crate `rand_xoshiro`) is a published algorithm with reference vectors, so the seed that a report
+//! prints means the same run on every machine and with every later version. Streams are apart, so that one sensor more
+//! or one fault more leaves the noise of all others as it was. No logarithm and no root is taken: those may differ in
+//! the last bit from one mathematics library to the next.
 
 use beam_core::units::Span;
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -1,31 +1,26 @@
 //! A treatment unit in real time: a thread that runs a [`Unit`] behind socket pairs instead of a CAN controller.
 //!
-//! Each [`RealTimeUnit::endpoint`] is one end of a `SOCK_SEQPACKET` pair that carries the kernel's 16-byte `can_frame`: the
-//! identifier as a little-endian u32, the length, three bytes of padding, eight bytes of data. An endpoint gets the frames
-//! of its bus that its filter lets pass, its own as an echo (as a CAN socket with `CAN_RAW_RECV_OWN_MSGS`, except that its
-//! filter need not name them), and those of the other endpoints. An endpoint that does not read loses frames, which are
-//! counted.
+//! Each [`RealTimeUnit::endpoint`] is one end of a `SOCK_SEQPACKET` pair that carries the kernel's 16-byte `can_frame`:
+//! the identifier as a little-endian u32, the length, three bytes of padding, eight bytes of data. An endpoint gets the
+//! frames of its bus that its filter lets pass, its own as an echo (as a CAN socket with `CAN_RAW_RECV_OWN_MSGS`,
+//! except that its filter need not name them), and those of the other endpoints. An endpoint that does not read loses
+//! frames, which are counted.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
-use beam_core::frame::{Bus, Frame};
+use beam_core::frame::{Bus, Frame, Trouble};
 use beam_core::units::{Span, Ticks};
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::time::TimeSpec;
 
 use super::unit::{Truth, Unit};
+use crate::socketpair::{PairPort, pair};
+use crate::{Event, Port, Unsent, clock};
 
-/// Size of the kernel's `can_frame`.
-const CAN_FRAME_BYTES: usize = 16;
-/// Largest 11-bit identifier; a bit above it marks what is no classic data frame.
-const ID_MAX: u32 = 0x7FF;
 /// The thread looks at its stop flag at least this often.
 const LONGEST_SLEEP: Span = Span::from_millis(20);
 
@@ -38,7 +33,7 @@ const REQUEST_OFF: u8 = 2;
 struct Endpoint {
     bus: Bus,
     ids: Vec<u16>,
-    socket: OwnedFd,
+    port: PairPort,
     open: bool,
 }
 
@@ -84,9 +79,8 @@ impl RealTimeUnit {
     /// # Errors
     /// When the system has no socket left.
     pub fn endpoint(&mut self, bus: Bus, ids: &[u16]) -> io::Result<OwnedFd> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let (socket, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        self.endpoints.push(Endpoint { bus, ids: ids.to_vec(), socket, open: true });
+        let (ours, theirs) = pair()?;
+        self.endpoints.push(Endpoint { bus, ids: ids.to_vec(), port: PairPort::new(ours, None)?, open: true });
         Ok(theirs)
     }
 
@@ -108,15 +102,15 @@ impl RealTimeUnit {
 
     fn run(self, shared: &Shared) {
         let Self { mut unit, mut endpoints } = self;
-        let power_up = Instant::now();
-        let now = || Ticks::from_nanos(u64::try_from(power_up.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let power_up = clock::now();
+        let now = || Ticks::ZERO.after(clock::now().since(power_up));
         while !shared.stop.load(Ordering::Relaxed) && endpoints.iter().any(|endpoint| endpoint.open) {
             match shared.request.swap(REQUEST_NOTHING, Ordering::Relaxed) {
                 REQUEST_ON => unit.request_beam(true),
                 REQUEST_OFF => unit.request_beam(false),
                 _ => {}
             }
-            unit.advance(now(), &mut |bus, frame| broadcast(&endpoints, None, bus, &frame, shared));
+            unit.advance(now(), &mut |bus, frame| broadcast(&mut endpoints, None, bus, &frame, shared));
             *shared.truth() = unit.truth();
             let wait = unit.next().since(now()).shorter(LONGEST_SLEEP);
             for index in wait_for_frames(&endpoints, wait) {
@@ -134,7 +128,7 @@ fn wait_for_frames(endpoints: &[Endpoint], wait: Span) -> Vec<usize> {
     let mut polled: Vec<PollFd<'_>> = watched
         .iter()
         .filter_map(|&index| endpoints.get(index))
-        .map(|endpoint| PollFd::new(endpoint.socket.as_fd(), PollFlags::POLLIN))
+        .map(|endpoint| PollFd::new(endpoint.port.descriptor(), PollFlags::POLLIN))
         .collect();
     let timeout = TimeSpec::from_duration(std::time::Duration::from_nanos(wait.nanos()));
     // a signal only shortens the sleep
@@ -144,56 +138,36 @@ fn wait_for_frames(endpoints: &[Endpoint], wait: Span) -> Vec<usize> {
 
 /// Reads one endpoint empty: each frame goes to the endpoints of its bus and to the unit.
 fn take_frames(unit: &mut Unit, endpoints: &mut [Endpoint], index: usize, now: Ticks, shared: &Shared) {
-    let mut bytes = [0; CAN_FRAME_BYTES];
-    loop {
-        let Some(endpoint) = endpoints.get_mut(index) else { return };
-        match recv(endpoint.socket.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
-            Ok(CAN_FRAME_BYTES) => {}
-            Ok(0) | Err(Errno::ECONNRESET) => {
+    while let Some(endpoint) = endpoints.get_mut(index) {
+        let bus = endpoint.bus;
+        match endpoint.port.receive() {
+            Some(Event::Frame { frame, .. }) => {
+                broadcast(endpoints, Some(index), bus, &frame, shared);
+                unit.receive(now, bus, &frame, &mut |bus, frame| broadcast(endpoints, None, bus, &frame, shared));
+            }
+            Some(Event::Trouble(Trouble::InterfaceDown)) => {
                 endpoint.open = false;
                 return;
             }
-            Err(Errno::EINTR) => continue,
-            Err(_) => return,
-            // a frame of another size is nothing that a classic CAN controller would send
-            Ok(_) => continue,
-        }
-        let bus = endpoint.bus;
-        let endpoints = &*endpoints;
-        if let Some(frame) = decode(bytes) {
-            broadcast(endpoints, Some(index), bus, &frame, shared);
-            unit.receive(now, bus, &frame, &mut |bus, frame| broadcast(endpoints, None, bus, &frame, shared));
+            // nothing that a classic CAN controller would have put on a bus
+            Some(Event::Trouble(_)) => {}
+            None => return,
         }
     }
 }
 
 /// Puts a frame on a bus; `sender` is the endpoint that gets it as its echo.
-fn broadcast(endpoints: &[Endpoint], sender: Option<usize>, bus: Bus, frame: &Frame, shared: &Shared) {
-    let bytes = encode(frame);
-    for (index, endpoint) in endpoints.iter().enumerate() {
+fn broadcast(endpoints: &mut [Endpoint], sender: Option<usize>, bus: Bus, frame: &Frame, shared: &Shared) {
+    for (index, endpoint) in endpoints.iter_mut().enumerate() {
         let wanted = endpoint.open && endpoint.bus == bus;
-        if wanted && (sender == Some(index) || endpoint.ids.contains(&frame.id)) {
-            let sent = send(endpoint.socket.as_raw_fd(), &bytes, MsgFlags::MSG_NOSIGNAL);
-            // a closed endpoint is noticed when it is read
-            if let Err(Errno::EAGAIN | Errno::ENOBUFS) = sent {
-                shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        // a closed endpoint is noticed when it is read
+        if wanted
+            && (sender == Some(index) || endpoint.ids.contains(&frame.id))
+            && endpoint.port.send(frame) == Err(Unsent::QueueFull)
+        {
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-/// The kernel's `can_frame` of a frame.
-fn encode(frame: &Frame) -> [u8; CAN_FRAME_BYTES] {
-    let [i0, i1] = frame.id.to_le_bytes();
-    let [d0, d1, d2, d3, d4, d5, d6, d7] = frame.data;
-    [i0, i1, 0, 0, frame.length, 0, 0, 0, d0, d1, d2, d3, d4, d5, d6, d7]
-}
-
-/// The frame in a `can_frame`; none when it is no classic data frame with an 11-bit identifier.
-fn decode(bytes: [u8; CAN_FRAME_BYTES]) -> Option<Frame> {
-    let [i0, i1, i2, i3, length, _, _, _, data @ ..] = bytes;
-    let id = u32::from_le_bytes([i0, i1, i2, i3]);
-    (id <= ID_MAX && length <= 8).then_some(Frame { id: u16::from_le_bytes([i0, i1]), length, data })
 }
 
 impl Handle {

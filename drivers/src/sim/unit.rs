@@ -1,8 +1,8 @@
 //! The treatment unit put together: gate, two chambers, beam charge sensor, linac and console on two buses.
 //!
 //! It has no clock and no thread. The caller asks when it next has something to do ([`Unit::next`]), lets it act
-//! ([`Unit::advance`]), and hands it the frames that reach the gate ([`Unit::receive`]). The same seed, injections and frames
-//! give the same frames back, bit for bit. Beside what the frames say it keeps the truth ([`Truth`]).
+//! ([`Unit::advance`]), and hands it the frames that reach the gate ([`Unit::receive`]). The same seed, injections and
+//! frames give the same frames back, bit for bit. Beside what the frames say it keeps the truth ([`Truth`]).
 
 use beam_core::frame::{Bus, Frame};
 use beam_core::units::{Span, Ticks};
@@ -16,8 +16,8 @@ use super::gate::{Gate, GateConfig};
 use super::linac::{Beam, Linac};
 use super::noise::Noise;
 
-/// After how many gate periods a fault happens that is over in a moment, when it is asked for before the beam: late enough
-/// for everyone to have heard a first frame.
+/// After how many gate periods a fault happens that is over in a moment, when it is asked for before the beam: late
+/// enough for everyone to have heard a first frame.
 const FIRST_MOMENT: u64 = 20;
 
 /// What really happened, whatever chambers and gate say.
@@ -67,7 +67,8 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// A unit that is powered up at [`Ticks::ZERO`]. Each injection comes with the pulse that it starts at, see `fault`.
+    /// A unit that is powered up at [`Ticks::ZERO`]. Each injection comes with the pulse that it starts at, see
+    /// `fault`.
     #[must_use]
     pub fn new(config: &UnitConfig, seed: u64, injections: &[(Injection, u32)]) -> Self {
         let periods = config.periods;
@@ -152,7 +153,8 @@ impl Unit {
         self.due = self.next_due();
     }
 
-    /// Somebody at the console asks for beam, or takes the request back. It acts at [`Unit::next`], within a gate period.
+    /// Somebody at the console asks for beam, or takes the request back. It acts at [`Unit::next`], within a gate
+    /// period.
     pub fn request_beam(&mut self, on: bool) {
         self.console.request(on);
     }
@@ -290,7 +292,8 @@ impl Unit {
         }
     }
 
-    /// Starts the faults of before the beam, and on a machine without pulses those of the dose periods with beam so far.
+    /// Starts the faults of before the beam, and on a machine without pulses those of the dose periods with beam so
+    /// far.
     fn start_faults(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         while let Some(&(injection, pulse)) = self.pending.get(self.started) {
             let begins = match (pulse, self.config.beam) {
