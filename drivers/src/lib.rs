@@ -11,6 +11,7 @@ use beam_core::frame::{Frame, Origin, Trouble};
 use crate::clock::WallTime;
 
 mod can_frame;
+pub mod candump;
 pub mod clock;
 pub mod inherited;
 pub mod interface;

@@ -20,6 +20,10 @@ use beam_core::note::{Command, Input};
 use beam_core::record::{Body, Record};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire;
+use beam_drivers::clock;
+use beam_drivers::realtime;
+use beam_drivers::wait::wait;
+use beam_drivers::{Event, Port};
 use rtrb::{Consumer, Producer};
 
 /// A bus did not take a frame; what for, the driver has already said in its own events.
@@ -130,4 +134,82 @@ impl Seat {
         self.serial = self.serial.wrapping_add(1);
         let _full_ring_shows_in_the_serial = self.records.push(record);
     }
+}
+
+/// Events that a guard reads from one bus before it looks at its own deadline again: a babbling node must not starve it.
+const EVENTS_A_TURN: u32 = 64;
+
+/// How often a loop tells how late it was at worst.
+const LOOP_REPORT: Span = Span::from_millis(200);
+
+/// A guard's ends of the buses that it hears: the one that its permit goes out on, and the other one if it hears it.
+pub struct Ports<P> {
+    /// The bus of its permit.
+    pub own: (Bus, P),
+    /// The other bus.
+    pub other: Option<(Bus, P)>,
+}
+
+/// Turns a guard until the session has gone: waits for a frame or its deadline, reads both buses, takes commands, ticks.
+pub fn run<P: Port>(seat: &mut Seat, ports: &mut Ports<P>) {
+    let mut worst = Span::ZERO;
+    let mut turns: u32 = 0;
+    let mut next_report = clock::now().after(LOOP_REPORT);
+    while !seat.is_abandoned() {
+        let due = seat.due();
+        let _readable = match &ports.other {
+            Some((_, other)) => wait([ports.own.1.descriptor(), other.descriptor()], due).contains(&true),
+            None => wait([ports.own.1.descriptor()], due).contains(&true),
+        };
+        let woken = clock::now();
+        worst = worst.longer(woken.since(due));
+        turns = turns.wrapping_add(1);
+        for _ in 0..EVENTS_A_TURN {
+            // one event of each bus in turn, so that neither waits for the other
+            let first = ports.own.1.receive().map(|event| (ports.own.0, event));
+            if let Some((bus, event)) = first {
+                hear(seat, &mut ports.own.1, bus, &event);
+            }
+            let second = ports.other.as_mut().and_then(|(bus, port)| port.receive().map(|event| (*bus, event)));
+            if let Some((bus, event)) = second {
+                hear(seat, &mut ports.own.1, bus, &event);
+            }
+            if first.is_none() && second.is_none() {
+                break;
+            }
+        }
+        while let Some(command) = seat.command() {
+            turn(seat, &mut ports.own.1, &command, 0);
+        }
+        if clock::now() >= seat.due() {
+            turn(seat, &mut ports.own.1, &Input::Tick, 0);
+        }
+        if woken >= next_report {
+            next_report = woken.after(LOOP_REPORT);
+            let page_faults = page_faults();
+            seat.record(woken, Body::Loop { lateness: worst, turns, page_faults });
+            worst = Span::ZERO;
+        }
+    }
+}
+
+fn hear<P: Port>(seat: &mut Seat, port: &mut P, bus: Bus, event: &Event) {
+    match *event {
+        Event::Frame { frame, origin, stamp } => {
+            let kernel_nanos = stamp.map_or(0, clock::WallTime::unix_nanos);
+            turn(seat, port, &Input::Frame { bus, origin, frame }, kernel_nanos);
+        }
+        Event::Trouble(trouble) => turn(seat, port, &Input::Trouble { bus, trouble }, 0),
+    }
+}
+
+fn turn<P: Port>(seat: &mut Seat, port: &mut P, input: &Input, kernel_nanos: u64) {
+    let mut send = |frame: &Frame| port.send(frame).map_err(|_said_by_the_driver| NotTaken);
+    seat.turn(clock::now(), input, kernel_nanos, &mut send, &clock::now);
+}
+
+/// Page faults of this thread since it started; there are none after arming.
+fn page_faults() -> u32 {
+    let faults = realtime::thread_faults();
+    u32::try_from(faults.minor.saturating_add(faults.major)).unwrap_or(u32::MAX)
 }

@@ -240,12 +240,7 @@ impl World {
     }
 
     /// Steps until `until` or until `enough` says so; false when the time ran out first.
-    pub fn run(
-        &mut self,
-        until: Ticks,
-        sink: &mut impl FnMut(&Entry),
-        mut enough: impl FnMut(&Self) -> bool,
-    ) -> bool {
+    pub fn run(&mut self, until: Ticks, sink: &mut impl FnMut(&Entry), mut enough: impl FnMut(&Self) -> bool) -> bool {
         while self.now < until {
             if enough(self) {
                 return true;
@@ -273,7 +268,8 @@ impl World {
         }
         let (now, wires) = (self.now, &mut self.wires);
         if flight.sender != Sender::Unit {
-            self.unit.receive(now, bus, &flight.frame, &mut |bus, frame| wires[index(bus)].put(now, Sender::Unit, frame));
+            self.unit
+                .receive(now, bus, &flight.frame, &mut |bus, frame| wires[index(bus)].put(now, Sender::Unit, frame));
         }
         let Some(place) = place_of(flight.frame.id) else { return };
         let listening = self.listeners[index(bus)][place];
