@@ -18,6 +18,7 @@ pub mod recorder;
 pub mod replay;
 pub mod report;
 pub mod service;
+pub mod simulate;
 pub mod treatment_unit;
 pub mod wiring;
 pub mod world;

@@ -40,5 +40,6 @@ pub use config::{BeamCharge, Periods, UnitConfig};
 pub use fault::{Injection, UnknownFault};
 pub use gate::{Channels, Gate, GateConfig, GateDefects, permit_bus};
 pub use linac::{Beam, Linac, SetUp};
+pub use noise::Noise;
 pub use realtime::{Handle, RealTimeUnit};
 pub use unit::{Truth, Unit};

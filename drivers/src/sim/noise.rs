@@ -11,27 +11,38 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 /// One instrument's stream of numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Noise(Xoshiro256PlusPlus);
+pub struct Noise(Xoshiro256PlusPlus);
 
 impl Noise {
     /// Stream number `stream` of the run `seed`.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, stream: u64) -> Self {
         let mut whole_run = Xoshiro256PlusPlus::seed_from_u64(seed);
         Self(Xoshiro256PlusPlus::seed_from_u64(whole_run.next_u64().wrapping_add(stream)))
     }
 
     /// 64 evenly distributed bits.
-    pub(super) fn word(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0.next_u64()
     }
 
+    /// A whole number from zero to just below `limit`; zero when that is zero.
+    pub fn below(&mut self, limit: u32) -> u32 {
+        u32::try_from(self.word() % u64::from(limit.max(1))).unwrap_or(0)
+    }
+
+    /// A number from zero to just below one.
+    pub fn uniform(&mut self) -> f64 {
+        f64::from(self.below(1 << 31)) / f64::from(1_u32 << 31)
+    }
+
     /// A duration from zero to just below `limit`.
-    pub(super) fn span_below(&mut self, limit: Span) -> Span {
+    pub fn span_below(&mut self, limit: Span) -> Span {
         Span::from_nanos(self.word() % limit.nanos().max(1))
     }
 
     /// A number with mean 0 and standard deviation 1, nearly normal and never beyond 6: the sum of twelve even ones.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let mut sum = 0_u32;
         for _ in 0..3 {
             for lane in self.word().to_le_bytes().chunks_exact(2) {

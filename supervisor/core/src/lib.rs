@@ -36,6 +36,7 @@ pub mod frame;
 pub mod guard;
 pub mod hearing;
 pub mod interlock;
+pub mod limits;
 pub mod machine;
 pub mod note;
 pub mod permit;
