@@ -3,6 +3,7 @@
 
 pub mod autopilot;
 pub mod conductor;
+pub mod config;
 pub mod crew;
 pub mod delivery_ids;
 pub mod demo;
