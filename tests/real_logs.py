@@ -9,7 +9,7 @@ one profile, configs/machines/modulated-linac.toml, and must hold: no trip, and 
 half a pulse. Then each is altered in one way and must trip by the right fault:
 
     one pulse x 3             F-304 pulse-high (or F-303, if that is at full scale)
-    monitor 2 reads 6 % less  F-401 chambers-disagree
+    monitor 2 reads 6 % less  F-401 chambers-disagree (F-402 at the end where 6 % never reaches 3 pulses)
     a hole of 100 ms          F-609 dose-stale
     one corrupt CRC           F-604 crc
 
@@ -48,6 +48,9 @@ def crc8(can_id, rest):
         for _ in range(8):
             crc = ((crc << 1) ^ 0x1D) & 0xFF if crc & 0x80 else crc << 1
     return crc
+
+
+short = []  # logs so short that 6 % is less than three pulses
 
 
 def parse(line):
@@ -137,7 +140,7 @@ def judge(csv, arguments):
         end = re.search(r"([\d.]+) MU in ([\d.]+) s", convert.stderr.splitlines()[-1])
         total, duration = float(end[1]), float(end[2])
         plan = folder / "plan.toml"
-        plan.write_text(PLAN.format(gray=min(max(total / 100, 0.5), 40), mu=total, limit=duration + 10))
+        plan.write_text(PLAN.format(gray=total / 100, mu=total, limit=duration + 10))
         code, report = replay(arguments.supervisor, folder, "as-recorded", lines, plan)
         off = report["delivered_mu"][0] - total
         if code != 0 or report["fault"]:
@@ -155,6 +158,13 @@ def judge(csv, arguments):
         for name, (changed, expected) in altered.items():
             code, report = replay(arguments.supervisor, folder, "altered", changed, plan)
             found = report["fault"]["code"] if report["fault"] else "no fault"
+            if name.startswith("monitor 2") and 0.06 * total < 3 * MU_PER_PULSE:
+                # The rule for the beam is max(3 pulses, 5 %), and 6 % of so short a delivery is less than three pulses at
+                # its very end. Then the rule for the end applies: over 2 %, recorded, to be acknowledged.
+                if "F-402" not in [warning["code"] for warning in report["warnings"]]:
+                    wrong.append(f"{name}: no F-402 at the end of a delivery of {total} MU")
+                short.append(csv.stem)
+                continue
             if code != 3 or found not in expected:
                 wrong.append(f"{name}: found {found}, expected {' or '.join(sorted(expected))}")
         return wrong, f"{total:9.4f} MU, off by {off:+.4f}, {len(lines)} frames"
@@ -169,12 +179,14 @@ def main():
     arguments = parser.parse_args()
     logs = sorted(arguments.data.glob("*/*.csv"))
     failed = 0
+    short.clear()
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for csv, (wrong, line) in zip(logs, pool.map(lambda csv: judge(csv, arguments), logs)):
             print(f"{'ok  ' if not wrong else 'FAIL'} {csv.parent.name}/{csv.stem[:36]:<36} {line}", flush=True)
             for what in wrong:
                 print(f"       {what}")
             failed += bool(wrong)
+    print(f"monitor 2 -6 %: {len(logs) - len(short)} logs trip by F-401; {len(short)} of 1 MU or less stay under 3 pulses, F-402 at their end")
     print(f"{len(logs) - failed} passed, {failed} failed")
     sys.exit(1 if failed or not logs else 0)
 

@@ -26,6 +26,8 @@ use crate::wiring::{hears, seat_guards};
 
 /// The recording begins here on the virtual clock: nothing may be older than the clock itself.
 const START: Ticks = Ticks::from_nanos(1_000_000_000);
+/// Turns in which everything that waits in a guard comes out.
+const SETTLING_TURNS: usize = 8;
 /// How often the session turns.
 const SESSION_PERIOD: Span = Span::from_millis(5);
 
@@ -113,7 +115,7 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
             break;
         }
     }
-    player.turn_session();
+    player.settle();
     let mut report = Report::new(prepared.planned.clone(), acts.delivery, &player.progress);
     report.notices.extend(prepared.notices.iter().cloned());
     if !player.progress.is_over() {
@@ -211,6 +213,17 @@ impl Player {
                 self.turn(seat, &Input::Tick);
             }
         }
+    }
+
+    /// Lets the guards tell what the end of the delivery made them tell.
+    fn settle(&mut self) {
+        for _ in 0..SETTLING_TURNS {
+            self.turn_session();
+            for index in 0..self.seats.len() {
+                self.turn(index, &Input::Tick);
+            }
+        }
+        self.turn_session();
     }
 
     fn act_as(&mut self, given: bool) {
