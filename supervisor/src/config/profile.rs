@@ -142,7 +142,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let chambers = monitors::read(&top, &beams, frame_ms, period_scale);
     let (single_bus, linac_bus) = read_buses(&top);
     let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
-    let resumes = "how often a delivery may be resumed after an interruption; 0 to 2";
+    let resumes = "how often a delivery may be resumed after an interruption, and never after a fault";
     let resume_limit = top.whole("resume-limit", 0..=2, resumes);
     let energy_tolerance = read_energy_tolerance(&top, &beams);
     let real_time = top.word("real-time", &[("required", RealTime::Required), ("wanted", RealTime::Wanted)]);
@@ -317,7 +317,7 @@ fn read_beam_inhibit(top: &Section<'_, '_>, beam: Option<Beam>) -> Option<String
     if !top.has("beam-inhibit") {
         let what =
             format!("`beam-inhibit` is missing: {because}, so while it is proven open nothing of ours holds the beam");
-        top.problem("beam-inhibit", what, format!("add `beam-inhibit = \"...\"`: {meaning}"));
+        top.missing("beam-inhibit", what, format!("add `beam-inhibit = \"...\"`: {meaning}"));
     }
     inhibit.map(str::to_owned)
 }
