@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml::de::DeTable;
 
-use super::load::{load_profile, read_text};
+use super::load::read_text;
 use super::order::order;
 use super::plan::{self, Plan, parse_plan};
 use super::problem::Problem;
@@ -183,7 +183,7 @@ fn check_site(file: &str, text: &str) -> (Vec<Problem>, Vec<Problem>) {
         Ok(site) => site,
         Err(errors) => return (errors, Vec::new()),
     };
-    match load_profile(&site.profile) {
+    match site.load_profile() {
         Ok(profile) => (site.against(&profile), profile.notices),
         Err(errors) => (errors, Vec::new()),
     }

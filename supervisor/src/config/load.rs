@@ -33,7 +33,7 @@ pub fn load_plan(path: &Path) -> Result<Plan, Vec<Problem>> {
 pub fn load_site(path: &Path) -> Result<(Site, Profile), Vec<Problem>> {
     let text = read_text(path).map_err(|problem| vec![problem])?;
     let site = parse_site(&path.display().to_string(), &text)?;
-    let profile = load_profile(&site.profile)?;
+    let profile = site.load_profile()?;
     let problems = site.against(&profile);
     if problems.is_empty() { Ok((site, profile)) } else { Err(problems) }
 }

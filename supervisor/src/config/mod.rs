@@ -5,12 +5,12 @@
 //! | --- | --- |
 //! | `load` | the front door: [`load_profile`], [`load_plan`], [`load_site`] |
 //! | `check` | what `beam-supervisor check` says about any files |
-//! | `profile`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
+//! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
 //! | `plan`, `order` | the plan, up to [`Order`](beam_core::machine::Order) |
 //! | `site` | the service's own file |
 //! | `bus_load` | the worst load of each bus |
 //! | `shipped` | the profiles and plans that the program carries with it |
-//! | `document`, `reader`, `spelling`, `problem`, `counts` | how a file is read, judged and rounded |
+//! | `document`, `reader`, `wording`, `spelling`, `problem`, `counts` | how a file is read, judged and rounded |
 
 mod beams;
 mod bus_load;
@@ -29,6 +29,7 @@ pub mod shipped;
 mod site;
 mod spelling;
 mod timing;
+mod wording;
 
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};

@@ -133,7 +133,7 @@ fn against_machine(profile: &Profile, plan: &Plan) -> Vec<Problem> {
         let guess =
             nearest(&plan.applicator, &names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let what = format!("`{}` has no applicator `{}`{guess}", profile.name, plan.applicator);
-        problems.push(plan.problem("applicator", what, format!("it has: {}", names.join(", "))));
+        problems.push(plan.problem("applicator", what, format!("it has: \"{}\"", names.join("\", \""))));
     }
     if !profile.dockings.contains(&plan.docking) {
         let word = |docking| DOCKINGS.iter().find(|(_, known)| *known == docking).map_or("?", |(word, _)| *word);

@@ -131,19 +131,10 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let name = top.text("name", "the name by which plans refer to this machine");
     let description = top.text("description", "the machine in a few words");
     let (period_scale, is_bench) = timing::read_scale(&top);
-    let is_pulsed = top.word("beam", &[("pulsed", true), ("continuous", false)]);
-    let beams = beams::read(&top, is_pulsed.unwrap_or(true));
-    let rate = top.word("rate", &[("steady", RateRule::Steady), ("modulated", RateRule::Modulated)]);
-    let kind = read_beam(&top, is_pulsed.unwrap_or(true), &beams);
-    let no_pulse_after = read_no_pulse_after(&top, &kind, rate);
-    let beam_hold = read_beam_hold(&top, rate);
-    let timing = timing::read(&top, period_scale, kind.pulse);
-    let frame_ms = timing.map(|timing| timing.dose.nanos() as f64 / 1e6 / f64::from(period_scale));
-    let chambers = monitors::read(&top, &beams, frame_ms, period_scale);
-    let (single_bus, linac_bus) = read_buses(&top);
-    let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
-    let resumes = "how often a delivery may be resumed after an interruption; 0 to 2";
-    let resume_limit = top.whole("resume-limit", 0..=2, resumes);
+    let is_pulsed = top.word("beam", &[("pulsed", true), ("continuous", false)]).unwrap_or(true);
+    let beams = beams::read(&top, is_pulsed);
+    let kind = read_beam(&top, is_pulsed, &beams);
+    let (machine, pc_per_mu) = read_machine(&top, &kind, &beams, period_scale);
     let energy_tolerance = read_energy_tolerance(&top, &beams);
     let real_time = top.word("real-time", &[("required", RealTime::Required), ("wanted", RealTime::Wanted)]);
     read_chamber_kind(&top);
@@ -152,24 +143,8 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let readback_missing = top.optional_words("readback-missing", Readback::WORDS).unwrap_or_default();
     let applicators = read_applicators(&top);
     let dockings = top.words("dockings", DOCKINGS);
-    let machine = (|| {
-        Some(Machine {
-            timing: timing?,
-            beam: kind.beam?,
-            monitors: chambers.map(|[first, second]| [first.monitor, second.monitor])?,
-            rate: rate?,
-            no_pulse_after: no_pulse_after?,
-            beam_hold: beam_hold?,
-            linac_bus: linac_bus?,
-            single_bus: single_bus?,
-            protection: protection?,
-            resume_limit: u8::try_from(resume_limit?).ok()?,
-        })
-    })();
-    if let Some(machine) = &machine {
-        bus_load::judge(&top, machine, kind.rate_hz);
-    }
     let notices = machine.as_ref().map(|machine| {
+        bus_load::judge(&top, machine, kind.rate_hz);
         profile_notices::of(&top, machine, (period_scale, is_bench), &readback_missing, kind.window_reason)
     });
     top.finish();
@@ -182,7 +157,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
         applicators: applicators?,
         dockings: dockings?,
         energy_tolerance: energy_tolerance?,
-        pc_per_mu: chambers.map(|[first, second]| [first.pc_per_mu, second.pc_per_mu])?,
+        pc_per_mu: pc_per_mu?,
         period_scale,
         is_bench,
         real_time: real_time?,
@@ -191,6 +166,40 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
         site_pressure_kpa,
         notices: notices?,
     })
+}
+
+/// The numbers that the guards judge by, and the calibration of the two chambers in pC per MU.
+fn read_machine(
+    top: &Section<'_, '_>,
+    kind: &BeamKind<'_>,
+    beams: &[NominalBeam],
+    period_scale: u32,
+) -> (Option<Machine>, Option<[f64; 2]>) {
+    let rate = top.word("rate", &[("steady", RateRule::Steady), ("modulated", RateRule::Modulated)]);
+    let no_pulse_after = read_no_pulse_after(top, kind, rate);
+    let beam_hold = read_beam_hold(top, rate);
+    let timing = timing::read(top, period_scale, kind.pulse);
+    let frame_ms = timing.map(|timing| timing.dose.nanos() as f64 / 1e6 / f64::from(period_scale));
+    let chambers = monitors::read(top, beams, frame_ms, period_scale);
+    let (single_bus, linac_bus) = read_buses(top);
+    let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
+    let resumes = "how often a delivery may be resumed after an interruption, and never after a fault";
+    let resume_limit = top.whole("resume-limit", 0..=2, resumes);
+    let machine = (|| {
+        Some(Machine {
+            timing: timing?,
+            beam: kind.beam?,
+            monitors: chambers.map(|both| both.map(|chamber| chamber.monitor))?,
+            rate: rate?,
+            no_pulse_after: no_pulse_after?,
+            beam_hold: beam_hold?,
+            linac_bus: linac_bus?,
+            single_bus: single_bus?,
+            protection: protection?,
+            resume_limit: u8::try_from(resume_limit?).ok()?,
+        })
+    })();
+    (machine, chambers.map(|both| both.map(|chamber| chamber.pc_per_mu)))
 }
 
 /// How the beam is made, and what belongs to pulses only.
@@ -317,7 +326,7 @@ fn read_beam_inhibit(top: &Section<'_, '_>, beam: Option<Beam>) -> Option<String
     if !top.has("beam-inhibit") {
         let what =
             format!("`beam-inhibit` is missing: {because}, so while it is proven open nothing of ours holds the beam");
-        top.problem("beam-inhibit", what, format!("add `beam-inhibit = \"...\"`: {meaning}"));
+        top.missing("beam-inhibit", what, format!("add `beam-inhibit = \"...\"`: {meaning}"));
     }
     inhibit.map(str::to_owned)
 }

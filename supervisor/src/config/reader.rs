@@ -12,7 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
-use super::spelling::{Meant, meant, nearest, unit_of};
+use super::spelling::{Meant, meant, nearest};
+use super::wording::{as_number, list, same_unit, spaced_unit, unknown, within};
 
 /// What a number may be.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,7 @@ pub const fn range(from: f64, to: f64, why: &'static str) -> Range {
 #[derive(Debug)]
 struct Missing {
     key: &'static str,
+    what: String,
     fix: String,
 }
 
@@ -91,9 +93,14 @@ impl<'d, 't> Section<'d, 't> {
     fn required(&self, key: &'static str, fix: impl FnOnce() -> String) -> Option<&'d Spanned<DeValue<'t>>> {
         let entry = self.asked(key);
         if entry.is_none() {
-            self.missing.borrow_mut().push(Missing { key, fix: fix() });
+            self.missing(key, format!("`{key}` is missing{}", within(&self.name)), fix());
         }
         entry
+    }
+
+    /// Notes that `key` is not there; said at the end, unless a misspelt key turns up that was meant for it.
+    pub fn missing(&self, key: &'static str, what: impl Into<String>, fix: impl Into<String>) {
+        self.missing.borrow_mut().push(Missing { key, what: what.into(), fix: fix.into() });
     }
 
     fn wrong_type(&self, key: &str, wanted: &str, found: &Spanned<DeValue<'t>>, fix: String) {
@@ -125,7 +132,7 @@ impl<'d, 't> Section<'d, 't> {
     pub fn number(&self, key: &'static str, range: Range) -> Option<f64> {
         let entry = self.required(key, || {
             let Range { from, to, why } = range;
-            format!("add `{key} =` a number of {from} to {to}{}: {why}; no limit has a default", spaced_unit(key))
+            format!("add `{key} =` a number of {from} to {to}{}: {why}", spaced_unit(key))
         })?;
         self.within(key, range, entry)
     }
@@ -159,15 +166,12 @@ impl<'d, 't> Section<'d, 't> {
     fn within(&self, key: &str, range: Range, entry: &Spanned<DeValue<'t>>) -> Option<f64> {
         let (unit, Range { from, to, why }) = (spaced_unit(key), range);
         let Some(value) = as_number(entry.get_ref()) else {
-            let written = entry.get_ref().as_str().and_then(leading_number);
-            let fix = match (written, unit.trim()) {
-                (Some(number), "") => format!("write `{key} = {number}`, without quotes"),
-                (Some(number), unit) => {
-                    format!("write the bare number without quotes, as in `{key} = {number}`; it is in {unit}")
-                }
-                (None, "") => format!("write a bare number of {from} to {to}"),
-                (None, unit) => format!("write a bare number of {from} to {to}; it is in {unit}"),
+            let written = entry.get_ref().as_str().and_then(|text| same_unit(text, unit.trim()));
+            let fix = match written {
+                Some(number) => format!("write the bare number without quotes, `{key} = {number}`"),
+                None => format!("write a bare number of {from} to {to}"),
             };
+            let fix = if unit.is_empty() { fix } else { format!("{fix}; it is in{unit}") };
             self.wrong_type(key, "a number", entry, fix);
             return None;
         };
@@ -175,7 +179,7 @@ impl<'d, 't> Section<'d, 't> {
             return Some(value);
         }
         let what = format!("`{key}` = {value}{unit} is out of its range of {from} to {to}{unit}");
-        self.problem(key, what, why);
+        self.problem(key, what, format!("write a number of {from} to {to}{unit}: {why}"));
         None
     }
 
@@ -329,69 +333,8 @@ impl<'d, 't> Section<'d, 't> {
             let (what, fix) = unknown(key, &self.name, entry.get_ref(), guess, &known);
             self.document.problem(at, what, fix);
         }
-        for Missing { key, fix } in missing {
-            self.document.problem(self.start, format!("`{key}` is missing{}", within(&self.name)), fix);
+        for Missing { what, fix, .. } in missing {
+            self.document.problem(self.start, what, fix);
         }
     }
-}
-
-fn within(section: &str) -> String {
-    if section.is_empty() { String::new() } else { format!(" in {section}") }
-}
-
-/// What is said of an unknown key.
-fn unknown(
-    key: &str,
-    section: &str,
-    value: &DeValue<'_>,
-    guess: Option<Meant<'_>>,
-    known: &[&'static str],
-) -> (String, String) {
-    let place = within(section);
-    match guess {
-        Some(Meant::OtherUnit(wanted, factor)) => {
-            let what = format!("wrong unit: `{key}`{place} is wanted in {} as `{wanted}`", unit_of(wanted));
-            let fix = match as_number(value) {
-                // nine decimals: what a multiplication adds beyond them is no part of anybody's number
-                Some(number) => format!("write `{wanted} = {}`", (number * factor * 1e9).round() / 1e9),
-                None => format!("write `{wanted}`"),
-            };
-            (what, fix)
-        }
-        Some(Meant::Misspelt(wanted)) => {
-            (format!("unknown key `{key}`{place}; did you mean `{wanted}`?"), format!("write `{wanted}`"))
-        }
-        None => {
-            let mut known: Vec<&str> = known.to_vec();
-            known.sort_unstable();
-            known.dedup();
-            (format!("unknown key `{key}`{place}"), format!("remove it; known here: {}", known.join(", ")))
-        }
-    }
-}
-
-fn spaced_unit(key: &str) -> String {
-    let unit = unit_of(key);
-    if unit.is_empty() { String::new() } else { format!(" {unit}") }
-}
-
-fn list<T>(words: &[(&'static str, T)]) -> String {
-    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-    quoted.join(" or ")
-}
-
-fn as_number(value: &DeValue<'_>) -> Option<f64> {
-    match value {
-        DeValue::Float(number) => number.as_str().parse().ok(),
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
-        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok().map(f64::from),
-        _ => None,
-    }
-}
-
-/// The number that a text begins with, as in "10 Gy".
-fn leading_number(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(text.len());
-    text.get(..end)?.parse().ok()
 }

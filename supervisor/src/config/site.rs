@@ -8,8 +8,9 @@ use beam_core::wire::Guard;
 use toml::de::DeTable;
 
 use super::document::Document;
+use super::load::read_text;
 use super::problem::Problem;
-use super::profile::Profile;
+use super::profile::{Profile, parse_profile};
 use super::reader::Section;
 
 /// Keys at the top of a site file by which it is known to be one.
@@ -51,6 +52,8 @@ pub struct Site {
     pub threads: [ThreadChoice; 4],
     /// Line and column of the buses in the file.
     buses_at: (usize, usize),
+    /// Line and column of the profile's path.
+    profile_at: (usize, usize),
 }
 
 impl Site {
@@ -58,6 +61,19 @@ impl Site {
     #[must_use]
     pub fn interfaces(&self) -> Vec<&str> {
         std::iter::once(self.bus_a.as_str()).chain(self.bus_b.as_deref()).collect()
+    }
+
+    /// The profile that this file names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; that it cannot be read is a problem of the line that names it.
+    pub fn load_profile(&self) -> Result<Profile, Vec<Problem>> {
+        let text = read_text(&self.profile).map_err(|problem| {
+            let (line, column) = self.profile_at;
+            let what = format!("the profile {}: {}", problem.file, problem.what);
+            vec![Problem { file: self.file.clone(), line, column, what, fix: problem.fix }]
+        })?;
+        parse_profile(&self.profile.display().to_string(), &text)
     }
 
     /// What of this file does not fit `profile`.
@@ -98,6 +114,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Site
     let top = Section::top(document, table);
     let name = top.text("site", "the name of this site, for records and pages");
     let profile = top.text("profile", "the path of the machine profile, from the place of this file");
+    let profile_at = document.place(top.at("profile"));
     let buses_at = document.place(top.at("buses"));
     let buses = read_buses(&top);
     let state_directory = read_directory(&top, "state-directory", "where the delivery ids are kept");
@@ -117,6 +134,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Site
         metrics_listen: metrics_listen?,
         threads: threads?,
         buses_at,
+        profile_at,
     })
 }
 
