@@ -121,6 +121,9 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
     if !player.progress.is_over() {
         report.notices.push(format!("the recording ended while the session was {}", player.progress.state.name()));
     }
+    // the rings are emptied one after the other; people read by time
+    let moment = |line: &serde_json::Value| line["t_s"].as_f64().unwrap_or(0.0);
+    player.log.sort_by(|one, other| moment(one).total_cmp(&moment(other)));
     Ok(Verdict { report, log: player.log, frames: player.frames })
 }
 

@@ -295,7 +295,7 @@ impl Watch<'_> {
         let proof = ids.next_id().map_err(RunError::Ids)?;
         let id = ids.next_id().map_err(RunError::Ids)?;
         let directory: &PathBuf = &self.wish.site.records_directory;
-        let recorder = Recorder::start(directory, id, bus_names(&self.wish.site)).map_err(|error| {
+        let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
             RunError::Unavailable(format!(
                 "{}: {error}\n    fix: give the service the right to write its records",
                 directory.display()
