@@ -17,6 +17,7 @@ use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
+use beam_drivers::interface::interface_facts;
 use beam_drivers::realtime::{ProcessWish, ThreadWish, prepare_process};
 use beam_drivers::socketcan::SocketCanPort;
 use nix::sys::signal::{SigSet, Signal};
@@ -112,6 +113,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let memory_refused = !refusals.is_empty();
     let machine = wish.prepared.machine;
     let ports = open_buses(&wish)?;
+    examine_buses(&wish.site);
     let (seats, lines) = seat_guards(&machine);
     let crew = crew::start(seats, ports, thread_wishes(&wish.site))?;
     refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));
@@ -187,6 +189,17 @@ fn open_buses(wish: &Wish) -> Result<[Ports<SocketCanPort>; 4], RunError> {
         })
     };
     Ok([open(Guard::Dose1)?, open(Guard::Dose2)?, open(Guard::Time)?, open(Guard::Interlock)?])
+}
+
+/// Says what of a bus is not set up as the contract wants. Setting it up belongs to networkd; a bus that does not work at
+/// all is found by the guards, which hear nothing.
+fn examine_buses(site: &Site) {
+    for interface in site.interfaces() {
+        match interface_facts(interface) {
+            Ok(facts) => facts.objections().iter().for_each(|objection| warn!("{interface} {objection}")),
+            Err(error) => warn!("{interface}: its set-up cannot be read: {error}"),
+        }
+    }
 }
 
 fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
