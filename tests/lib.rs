@@ -7,11 +7,13 @@
 
 mod bench;
 mod deliver;
+mod hand;
 mod machines;
 mod recording;
 
 pub use bench::Bench;
 pub use deliver::{DELIVERY, Outcome, PROOF, deliver, deliver_recorded, in_parallel, outcome_of};
+pub use hand::Hand;
 pub use machines::{Trial, trial_machines};
 pub use recording::{Recording, permit_of, reading_of};
 
