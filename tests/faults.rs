@@ -175,14 +175,14 @@ fn cases(wanted: impl Fn(In, Before) -> bool) -> Vec<Case> {
 impl Case {
     fn complaint(&self) -> Option<String> {
         let outcome = deliver(&self.trial, &self.trial.order(self.plan), self.seed, &[(self.injection, self.at)]);
-        let verdict = if self.at > 0 { self.in_beam(&outcome) } else { self.from_the_start(&outcome) };
+        let verdict = if self.at > 0 { self.in_beam(&outcome) } else { self.when_there_at_start(&outcome) };
         verdict.err().map(|what| {
             let Self { trial, injection, at, seed, .. } = self;
             format!("{} {injection}@{at} seed {seed}: {what}: {}", trial.name, outcome.summary())
         })
     }
 
-    fn from_the_start(&self, outcome: &Outcome) -> Result<(), &'static str> {
+    fn when_there_at_start(&self, outcome: &Outcome) -> Result<(), &'static str> {
         let no_beam = !outcome.was_armed || outcome.truth.pulses == 0;
         match self.before {
             Inhibits(fault) => {
