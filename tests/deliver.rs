@@ -16,6 +16,8 @@ use crate::{Recording, Trial};
 
 /// How long a delivery may wait for what never comes.
 const PATIENCE: Span = Span::from_secs(3);
+/// Longer than any session of a test takes, in its own time.
+const LONG: Ticks = Ticks::from_nanos(600_000_000_000);
 /// Id of the proof.
 pub const PROOF: u16 = 41;
 /// Id of the delivery.
@@ -124,6 +126,7 @@ pub fn outcome_of(world: &mut World, order: &Order) -> Outcome {
     let mut operator = Autopilot::new(PROOF, DELIVERY, *order);
     let (mut state, mut since, mut was_armed, mut pulses) = (State::Inhibited, Ticks::ZERO, false, Vec::new());
     while !operator.is_done(&progress, world.now(), since, PATIENCE) {
+        assert!(world.now() < LONG, "the session never ends, in {}", progress.state.name());
         world.step(&mut |entry| {
             was_armed |= matches!(entry, Entry::Session(_, SessionNote::State(State::Armed)));
             progress.add(entry);
