@@ -69,7 +69,10 @@ pub struct Run {
     /// Arm and begin at once, without an operator: refused unless the profile says bench = true.
     #[arg(long, requires = "plan")]
     pub arm_now: bool,
-    /// The next delivery id, entered by a person who knows which ids were used.
+    /// The output check after this delivery, which did not end cleanly, was done: arming is allowed again.
+    #[arg(long, value_name = "ID")]
+    pub output_check_done: Option<u16>,
+    /// The next delivery id, entered by a person who knows which ids were used; only where no counter is left.
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..))]
     pub next_delivery_id: Option<u16>,
 }

@@ -149,7 +149,13 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
             Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?
         }
     };
-    let wish = run::Wish { site, prepared, arm_now: arguments.arm_now, next_delivery_id: arguments.next_delivery_id };
+    let wish = run::Wish {
+        site,
+        prepared,
+        arm_now: arguments.arm_now,
+        next_delivery_id: arguments.next_delivery_id,
+        output_check_done: arguments.output_check_done,
+    };
     match run::run(wish) {
         Ok(report) => {
             if let Some(report) = report {

@@ -19,6 +19,8 @@ pub enum IdError {
     Missing(PathBuf),
     /// The file does not hold a number 0..65535.
     Unreadable(PathBuf, String),
+    /// A person entered a number although there is a counter, which holds this last id.
+    Present(PathBuf, u16),
     /// The file cannot be read or written.
     Io(PathBuf, io::Error),
 }
@@ -37,6 +39,12 @@ impl fmt::Display for IdError {
                 text,
                 "{}: `{content}` is no delivery id\n    fix: start once with --next-delivery-id NUMBER, above every id that \
                  was ever used",
+                path.display()
+            ),
+            Self::Present(path, last) => write!(
+                text,
+                "{}: there is a counter, and its last id is {last}; a number entered now could send an old id again\n    fix: \
+                 leave --next-delivery-id away",
                 path.display()
             ),
             Self::Io(path, error) => write!(
@@ -76,8 +84,11 @@ impl DeliveryIds {
     /// Starts the counter so that `next` is the first id handed out: a person has entered it.
     ///
     /// # Errors
-    /// [`IdError::Io`] when it cannot be made durable.
+    /// [`IdError::Present`] when there is a counter already, [`IdError::Io`] when it cannot be made durable.
     pub fn enter(directory: &Path, next: u16) -> Result<Self, IdError> {
+        if let Ok(present) = Self::open(directory) {
+            return Err(IdError::Present(present.path, present.last));
+        }
         let path = directory.join(FILE_NAME);
         fs::create_dir_all(directory).map_err(|error| IdError::Io(path.clone(), error))?;
         let ids = Self { path, last: before(next) };
@@ -138,6 +149,7 @@ mod tests {
         fs::write(folder.path().join(FILE_NAME), "70000\n").unwrap();
         assert!(matches!(DeliveryIds::open(folder.path()), Err(IdError::Unreadable(..))));
         let mut ids = DeliveryIds::enter(folder.path(), 7).unwrap();
+        assert!(matches!(DeliveryIds::enter(folder.path(), 3), Err(IdError::Present(_, 6))));
         fs::remove_dir_all(folder.path()).unwrap();
         assert!(ids.next_id().is_err());
     }

@@ -24,5 +24,6 @@ pub mod run;
 pub mod service;
 pub mod simulate;
 pub mod treatment_unit;
+pub mod unclean_end;
 pub mod wiring;
 pub mod world;

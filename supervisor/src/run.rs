@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beam_core::fault::{Fault, FaultSet};
+use beam_core::fault::{Clearance, Fault, FaultSet};
 use beam_core::frame::Bus;
+use beam_core::note::FaultReport;
 use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
@@ -38,6 +39,7 @@ use crate::publish::Publisher;
 use crate::recorder::Recorder;
 use crate::report::{Report, fault_line};
 use crate::service;
+use crate::unclean_end::UncleanEnd;
 use crate::wiring::seat_guards;
 
 /// How often the service looks after itself.
@@ -58,6 +60,8 @@ pub struct Wish {
     pub arm_now: bool,
     /// The next delivery id, entered by a person.
     pub next_delivery_id: Option<u16>,
+    /// The delivery that did not end cleanly and whose output check a person has done.
+    pub output_check_done: Option<u16>,
 }
 
 /// Why the service does not run.
@@ -110,7 +114,6 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let mut ids = open_ids(&wish)?;
     let mut refusals: Vec<String> =
         prepare_process(ProcessWish { lock_memory: true }).iter().map(ToString::to_string).collect();
-    let memory_refused = !refusals.is_empty();
     let machine = wish.prepared.machine;
     let ports = open_buses(&wish)?;
     examine_buses(&wish.site);
@@ -123,11 +126,9 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     for refusal in &refusals {
         warn!("{refusal}");
     }
-    let standing = if memory_refused && wish.prepared.requires_real_time {
-        FaultSet::EMPTY.with(Fault::MemoryUnlocked)
-    } else {
-        FaultSet::EMPTY
-    };
+    let mark = UncleanEnd::new(&wish.site.state_directory);
+    let unclean = unclean_end(&mark, wish.output_check_done)?;
+    let standing = if unclean { FaultSet::EMPTY.with(Fault::OutputCheckDue) } else { FaultSet::EMPTY };
     let metrics = Arc::new(Metrics::for_this_build()?);
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, false);
     metrics.set_realtime_refusals(refusals.len());
@@ -139,10 +140,26 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     })?;
     serve(&wish.site, metrics, desk.view())?;
     announce(&wish);
-    let report = Watch { wish: &wish, desk: &desk, publisher: &publisher, signals: &signals, refusals: &refusals }
-        .until_stopped(&mut ids)?;
+    let arms = wish.arm_now && !unclean;
+    let watch =
+        Watch { wish: &wish, desk: &desk, publisher: &publisher, signals: &signals, refusals: &refusals, mark: &mark };
+    let report = watch.until_stopped(&mut ids, arms)?;
     stop(desk, crew);
     Ok(report)
+}
+
+/// Whether an earlier delivery did not end cleanly and nobody has done the output check.
+fn unclean_end(mark: &UncleanEnd, checked: Option<u16>) -> io::Result<bool> {
+    let Some(delivery) = mark.delivery() else { return Ok(false) };
+    if checked == Some(delivery) {
+        info!("delivery {delivery} did not end cleanly; a person has done the output check");
+        return mark.clear().map(|()| false);
+    }
+    warn!(
+        "delivery {delivery} did not end cleanly, so nothing is armed: assess what the patient has had, have the physicist \
+         do the output check, then start once with --output-check-done {delivery}"
+    );
+    Ok(true)
 }
 
 fn block_signals() -> io::Result<SignalFd> {
@@ -262,12 +279,13 @@ struct Watch<'a> {
     publisher: &'a Publisher,
     signals: &'a SignalFd,
     refusals: &'a [String],
+    mark: &'a UncleanEnd,
 }
 
 impl Watch<'_> {
-    fn until_stopped(&self, ids: &mut DeliveryIds) -> Result<Option<Report>, RunError> {
+    fn until_stopped(&self, ids: &mut DeliveryIds, arms: bool) -> Result<Option<Report>, RunError> {
         let view = self.desk.view();
-        let mut delivery = if self.wish.arm_now { Some(self.begin(ids)?) } else { None };
+        let mut delivery = if arms { Some(self.begin(ids)?) } else { None };
         let mut report = None;
         let mut is_ready = false;
         let feed_every = service::watchdog_period().unwrap_or(Span::from_secs(1));
@@ -307,6 +325,8 @@ impl Watch<'_> {
     fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
         let proof = ids.next_id().map_err(RunError::Ids)?;
         let id = ids.next_id().map_err(RunError::Ids)?;
+        // before the first frame of the delivery, so that no death is forgotten
+        self.mark.set(id)?;
         let directory: &PathBuf = &self.wish.site.records_directory;
         let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
             RunError::Unavailable(format!(
@@ -349,6 +369,12 @@ impl Watch<'_> {
             recorder.finish(report.json())?;
         }
         info!("{}", report.text().lines().next().unwrap_or_default());
+        let physicist =
+            |fault: &&(Ticks, Option<Guard>, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
+        let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
+        if (progress.is_over() || never_armed) && !progress.faults.iter().any(|fault| physicist(&fault)) {
+            self.mark.clear()?;
+        }
         Ok(report)
     }
 }

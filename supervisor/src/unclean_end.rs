@@ -1,0 +1,88 @@
+//! The mark of a delivery that has begun and not ended cleanly. It is on the disk before the first frame of the delivery,
+//! and goes away only when the delivery has ended without a fault that a physicist must clear.
+//!
+//! A process that starts and finds the mark arms nothing: its predecessor died in mid-beam, lost its power, or ended by a
+//! dosimetry fault, and the patient may have had a part of the dose. Only a person who has done the output check and knows
+//! the delivery by its id takes the mark away.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Name of the file in the state directory.
+pub const FILE_NAME: &str = "unclean-end";
+
+/// The mark in one state directory.
+#[derive(Clone, Debug)]
+pub struct UncleanEnd {
+    path: PathBuf,
+}
+
+impl UncleanEnd {
+    /// The mark in `directory`.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { path: directory.join(FILE_NAME) }
+    }
+
+    /// The delivery that did not end cleanly; `Some(0)` when the mark is there and cannot be read.
+    #[must_use]
+    pub fn delivery(&self) -> Option<u16> {
+        match fs::read_to_string(&self.path) {
+            Ok(text) => Some(text.trim().parse().unwrap_or(0)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(0),
+        }
+    }
+
+    /// Sets the mark for a delivery that is about to begin; it is durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; then the delivery must not begin.
+    pub fn set(&self, delivery: u16) -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&self.path)?;
+        file.write_all(format!("{delivery}\n").as_bytes())?;
+        file.sync_all()?;
+        self.sync_folder()
+    }
+
+    /// Takes the mark away.
+    ///
+    /// # Errors
+    /// When it cannot be removed; then the next start finds it, which is the safe side.
+    pub fn clear(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Ok(()) => self.sync_folder(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(self.path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trips_the_next_start_until_a_person_takes_the_mark_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = UncleanEnd::new(folder.path());
+        assert_eq!(mark.delivery(), None);
+        mark.set(41).unwrap();
+        assert_eq!(UncleanEnd::new(folder.path()).delivery(), Some(41));
+        mark.clear().unwrap();
+        mark.clear().unwrap();
+        assert_eq!(mark.delivery(), None);
+    }
+
+    #[test]
+    fn trips_on_a_mark_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE_NAME), [0xFF, 0xFE]).unwrap();
+        assert_eq!(UncleanEnd::new(folder.path()).delivery(), Some(0));
+    }
+}
