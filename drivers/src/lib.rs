@@ -1,1 +1,67 @@
-//! Drivers.
+//! Everything that talks to the kernel: the CAN buses, the clock, and what makes a thread real-time.
+//!
+//! One trait is abstract: [`Port`], one guard's end of one bus. [`socketcan`] implements it over the kernel's CAN
+//! sockets; [`socketpair`] over a socket pair, for the simulated treatment unit. All `unsafe` code of the project lives
+//! in this crate, and [`clock`] is the only place that reads a clock.
+
+use std::os::fd::BorrowedFd;
+
+use beam_core::frame::{Frame, Origin, Trouble};
+
+use crate::clock::WallTime;
+
+mod can_frame;
+pub mod candump;
+pub mod clock;
+pub mod inherited;
+pub mod interface;
+pub mod realtime;
+pub mod sim;
+pub mod socketcan;
+pub mod socketpair;
+pub mod wait;
+
+/// What a guard reads from its bus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A classic data frame with an 11-bit identifier; nothing is said yet about whether it is to be believed.
+    Frame {
+        /// The frame.
+        frame: Frame,
+        /// Who put it on the bus.
+        origin: Origin,
+        /// When the kernel received it. Wall time steps, so this is for the record only and never for a decision.
+        stamp: Option<WallTime>,
+    },
+    /// Something is wrong with the bus.
+    Trouble(Trouble),
+}
+
+/// Why a frame was not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsent {
+    /// The queue to the controller is full: frames do not leave as fast as they are made.
+    QueueFull,
+    /// The interface is down or gone, or the frame was refused for a reason that the driver does not know.
+    Down,
+}
+
+/// One guard's end of one bus.
+///
+/// Both calls return at once, allocate nothing and do not panic, so that a guard may make them in its loop.
+pub trait Port: Send {
+    /// The next thing that the bus has to say, or `None` when there is nothing more for now.
+    ///
+    /// A fault that lasts is said once and then followed by `None`, so a loop that reads until `None` always ends
+    /// unless frames really come faster than it reads them.
+    fn receive(&mut self) -> Option<Event>;
+
+    /// Queues `frame` for sending. That it was sent is said by its echo, [`Origin::Echo`].
+    ///
+    /// # Errors
+    /// [`Unsent`] when it was not queued.
+    fn send(&mut self, frame: &Frame) -> Result<(), Unsent>;
+
+    /// What [`wait`](wait::wait) waits on. It may change after [`Trouble::InterfaceDown`], so ask again for each wait.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+}

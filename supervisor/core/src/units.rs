@@ -109,6 +109,15 @@ impl Span {
         Self(self.0.saturating_mul(factor))
     }
 
+    /// This duration divided by `parts`, rounded down; the longest there is for no parts.
+    #[must_use]
+    pub const fn over(self, parts: u64) -> Self {
+        match self.0.checked_div(parts) {
+            Some(nanos) => Self(nanos),
+            None => Self(u64::MAX),
+        }
+    }
+
     /// The sum of two durations.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -262,6 +271,12 @@ impl Dose {
     #[must_use]
     pub const fn size(self) -> Self {
         Self(self.0.saturating_abs())
+    }
+
+    /// The smaller of two doses.
+    #[must_use]
+    pub const fn smaller(self, other: Self) -> Self {
+        if self.0 <= other.0 { self } else { other }
     }
 
     /// The larger of two doses.

@@ -1,0 +1,163 @@
+//! How the kernel lays out a CAN frame, an error frame and the control messages beside them, as functions of bytes.
+//!
+//! Nothing here makes a system call, so all of it is tested on a machine without CAN. A `can_frame` is 16 bytes: the
+//! identifier with its three flags (32 bits, in the machine's byte order), the length, three bytes of no interest here,
+//! eight bytes of data. A CAN FD frame is 72 bytes, which is how one tells them apart.
+
+use beam_core::frame::{FRAME_BYTES, Frame, Origin, Trouble};
+use libc::c_int;
+
+use crate::clock::{self, WallTime};
+
+/// Size of the kernel's `can_frame`.
+pub(crate) const CLASSIC_BYTES: usize = 16;
+/// Size of the kernel's `canfd_frame`, the most that is read of one message.
+pub(crate) const FLEXIBLE_BYTES: usize = 72;
+
+/// What one message from a bus means; `None` for an error frame that reports no trouble.
+pub(crate) type Content = Option<Result<Frame, Trouble>>;
+
+/// The kernel's `can_frame` for `frame`.
+pub(crate) fn encode(frame: &Frame) -> [u8; CLASSIC_BYTES] {
+    let [i0, i1, i2, i3] = (u32::from(frame.id) & libc::CAN_SFF_MASK).to_ne_bytes();
+    let [d0, d1, d2, d3, d4, d5, d6, d7] = frame.data;
+    let length = frame.length.min(8);
+    [i0, i1, i2, i3, length, 0, 0, 0, d0, d1, d2, d3, d4, d5, d6, d7]
+}
+
+/// What a message of these bytes means.
+pub(crate) fn decode(message: &[u8]) -> Content {
+    let Ok(&[i0, i1, i2, i3, length, _, _, _, ref data @ ..]) = <&[u8; CLASSIC_BYTES]>::try_from(message) else {
+        return Some(Err(Trouble::Malformed));
+    };
+    let id = u32::from_ne_bytes([i0, i1, i2, i3]);
+    if id & libc::CAN_ERR_FLAG != 0 {
+        return error_frame(id & libc::CAN_ERR_MASK, data).map(Err);
+    }
+    let (Ok(id), Some(meant)) = (u16::try_from(id), data.get(..usize::from(length))) else {
+        return Some(Err(Trouble::Malformed));
+    };
+    // The flags of remote and extended frames lie above bit 15; what is left to refuse is a stray bit above the 11th.
+    if u32::from(id) & !libc::CAN_SFF_MASK != 0 {
+        return Some(Err(Trouble::Malformed));
+    }
+    let mut frame = Frame { id, length, data: [0; FRAME_BYTES] };
+    for (to, from) in frame.data.iter_mut().zip(meant) {
+        *to = *from;
+    }
+    Some(Ok(frame))
+}
+
+/// Error classes that a port asks the kernel for: all but lost arbitration, which is how CAN shares a bus, and the
+/// error counters, which come along with the others.
+pub(crate) const ERROR_CLASSES: u32 = libc::CAN_ERR_MASK & !(class::LOST_ARBITRATION | class::COUNTERS);
+
+/// Bits of an error frame's identifier, from `linux/can/error.h`.
+mod class {
+    pub(super) const LOST_ARBITRATION: u32 = 0x002;
+    pub(super) const CONTROLLER: u32 = 0x004;
+    pub(super) const PROTOCOL: u32 = 0x008;
+    pub(super) const TRANSCEIVER: u32 = 0x010;
+    pub(super) const NO_ACKNOWLEDGE: u32 = 0x020;
+    pub(super) const BUS_ERROR: u32 = 0x080;
+    pub(super) const COUNTERS: u32 = 0x200;
+    /// Transmit timeout (0x001), bus-off (0x040), restarted after bus-off (0x100), and whatever a later kernel adds.
+    pub(super) const GRAVEST: u32 =
+        !(LOST_ARBITRATION | CONTROLLER | PROTOCOL | TRANSCEIVER | NO_ACKNOWLEDGE | BUS_ERROR | COUNTERS);
+}
+
+/// Bits of byte 1 of an error frame of class `CONTROLLER`.
+mod controller {
+    pub(super) const OVERRUN: u8 = 0x01 | 0x02;
+    pub(super) const WARNING: u8 = 0x04 | 0x08;
+    pub(super) const PASSIVE: u8 = 0x10 | 0x20;
+    pub(super) const ACTIVE: u8 = 0x40;
+    pub(super) const UNKNOWN: u8 = !(OVERRUN | WARNING | PASSIVE | ACTIVE);
+}
+
+/// The gravest trouble that an error frame reports.
+///
+/// A restart counts as bus-off: the controller was off the bus, and somebody or something put it back. So does what this
+/// driver does not know. A single error on the bus is only said, since CAN repeats the frame and the controller's error
+/// counters lead to error-passive if it lasts; a broken line counts as error-passive already.
+fn error_frame(classes: u32, data: &[u8; FRAME_BYTES]) -> Option<Trouble> {
+    let [_, problems, ..] = *data;
+    let of_controller = classes & class::CONTROLLER != 0;
+    if classes & class::GRAVEST != 0 || of_controller && (problems == 0 || problems & controller::UNKNOWN != 0) {
+        Some(Trouble::BusOff)
+    } else if classes & class::TRANSCEIVER != 0 || of_controller && problems & controller::PASSIVE != 0 {
+        Some(Trouble::ErrorPassive)
+    } else if of_controller && problems & controller::OVERRUN != 0 {
+        Some(Trouble::ControllerOverrun)
+    } else if classes & (class::PROTOCOL | class::NO_ACKNOWLEDGE | class::BUS_ERROR) != 0
+        || of_controller && problems & controller::WARNING != 0
+    {
+        Some(Trouble::ErrorWarning)
+    } else {
+        // back to error-active, arbitration lost, or a report of counters
+        None
+    }
+}
+
+/// Who sent a message, from the flags that `recvmsg` returns.
+pub(crate) fn origin(flags: c_int) -> Origin {
+    if flags & libc::MSG_CONFIRM != 0 {
+        Origin::Echo
+    } else if flags & libc::MSG_DONTROUTE != 0 {
+        Origin::Local
+    } else {
+        Origin::Wire
+    }
+}
+
+/// What the kernel says beside a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Beside {
+    /// When the message was received.
+    pub stamp: Option<WallTime>,
+    /// Messages dropped since the socket was opened, modulo 2^32; not said while there are none.
+    pub dropped: Option<u32>,
+}
+
+/// Reads the control messages: each a `cmsghdr` (length with its header, level, type) and a value, padded to a word.
+pub(crate) fn beside(mut control: &[u8]) -> Beside {
+    const WORD: usize = size_of::<usize>();
+    const HEADER: usize = WORD + 2 * size_of::<c_int>();
+    let mut found = Beside::default();
+    while let (Some(length), Some(level), Some(kind)) =
+        (word(control), int(control, WORD), int(control, WORD + size_of::<c_int>()))
+    {
+        let Some(value) = control.get(HEADER..length) else { break };
+        match (level, kind) {
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                if let (Some(seconds), Some(nanos)) = (long(value, 0), long(value, size_of::<libc::c_long>())) {
+                    found.stamp = clock::nanos(seconds, nanos).map(WallTime::from_unix_nanos);
+                }
+            }
+            (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
+                found.dropped = int(value, 0).map(|dropped| u32::from_ne_bytes(dropped.to_ne_bytes()));
+            }
+            _ => (),
+        }
+        control = control.get(length.next_multiple_of(WORD)..).unwrap_or_default();
+    }
+    found
+}
+
+fn word(bytes: &[u8]) -> Option<usize> {
+    bytes.first_chunk().map(|word| usize::from_ne_bytes(*word))
+}
+
+fn int(bytes: &[u8], at: usize) -> Option<c_int> {
+    bytes.get(at..)?.first_chunk().map(|int| c_int::from_ne_bytes(*int))
+}
+
+/// A `long`, which is 32 bits wide on a 32-bit machine.
+#[allow(clippy::useless_conversion, reason = "a conversion on 32-bit machines")]
+fn long(bytes: &[u8], at: usize) -> Option<i64> {
+    bytes.get(at..)?.first_chunk().map(|long| i64::from(libc::c_long::from_ne_bytes(*long)))
+}
+
+#[cfg(test)]
+#[path = "can_frame_tests.rs"]
+mod tests;

@@ -1,0 +1,124 @@
+//! The kernel's layout, held against bytes written by hand and against libc's own constants and structures.
+
+use super::*;
+
+fn message(id: u32, length: u8, data: [u8; 8]) -> [u8; CLASSIC_BYTES] {
+    let mut message = [0xEE; CLASSIC_BYTES];
+    message[..4].copy_from_slice(&id.to_ne_bytes());
+    message[4] = length;
+    message[8..].copy_from_slice(&data);
+    message
+}
+
+fn error(classes: u32, problems: u8) -> Content {
+    decode(&message(libc::CAN_ERR_FLAG | classes, 8, [0, problems, 0, 0, 0, 0, 0, 0]))
+}
+
+#[test]
+fn a_frame_survives_the_kernels_layout() {
+    assert_eq!(size_of::<libc::can_frame>(), CLASSIC_BYTES);
+    assert_eq!(size_of::<libc::canfd_frame>(), FLEXIBLE_BYTES);
+    let frame = Frame { id: 0x101, length: 8, data: [1, 2, 3, 4, 5, 6, 7, 8] };
+    assert_eq!(decode(&encode(&frame)), Some(Ok(frame)));
+    let short = Frame { id: 0x7FF, length: 2, data: [9, 8, 0, 0, 0, 0, 0, 0] };
+    assert_eq!(decode(&encode(&short)), Some(Ok(short)));
+}
+
+#[test]
+fn bytes_beyond_the_length_are_zero() {
+    assert_eq!(
+        decode(&message(0x20, 3, [7; 8])),
+        Some(Ok(Frame { id: 0x20, length: 3, data: [7, 7, 7, 0, 0, 0, 0, 0] }))
+    );
+}
+
+#[test]
+fn what_is_no_classic_data_frame_is_malformed() {
+    let malformed = Some(Err(Trouble::Malformed));
+    assert_eq!(decode(&message(0x101 | libc::CAN_EFF_FLAG, 8, [0; 8])), malformed, "extended");
+    assert_eq!(decode(&message(0x101 | libc::CAN_RTR_FLAG, 0, [0; 8])), malformed, "remote");
+    assert_eq!(decode(&message(0x0800, 8, [0; 8])), malformed, "a twelfth bit");
+    assert_eq!(decode(&message(0x0001_0101, 8, [0; 8])), malformed, "a seventeenth bit");
+    assert_eq!(decode(&message(0x101, 9, [0; 8])), malformed, "nine bytes");
+    for size in (0..=FLEXIBLE_BYTES).filter(|&size| size != CLASSIC_BYTES) {
+        assert_eq!(decode(&[0; FLEXIBLE_BYTES][..size]), malformed, "{size} bytes from the kernel");
+    }
+}
+
+#[test]
+fn error_frames_report_their_gravest_trouble() {
+    let controller = libc::CAN_ERR_CRTL;
+    let trouble = |trouble| Some(Err(trouble));
+    assert_eq!(error(libc::CAN_ERR_BUSOFF, 0), trouble(Trouble::BusOff));
+    assert_eq!(error(libc::CAN_ERR_RESTARTED, 0), trouble(Trouble::BusOff));
+    assert_eq!(error(libc::CAN_ERR_TX_TIMEOUT, 0), trouble(Trouble::BusOff));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_OVERFLOW as u8), trouble(Trouble::ControllerOverrun));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_TX_OVERFLOW as u8), trouble(Trouble::ControllerOverrun));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_WARNING as u8), trouble(Trouble::ErrorWarning));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_TX_WARNING as u8), trouble(Trouble::ErrorWarning));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
+    assert_eq!(error(controller | 0x200, libc::CAN_ERR_CRTL_TX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
+    assert_eq!(error(controller, 0x01 | 0x10), trouble(Trouble::ErrorPassive), "the graver of two");
+    assert_eq!(error(libc::CAN_ERR_TRX, 0), trouble(Trouble::ErrorPassive));
+    assert_eq!(error(libc::CAN_ERR_ACK, 0), trouble(Trouble::ErrorWarning));
+    assert_eq!(error(libc::CAN_ERR_PROT | libc::CAN_ERR_BUSERROR, 0), trouble(Trouble::ErrorWarning));
+}
+
+#[test]
+fn error_frames_that_are_not_known_are_the_gravest() {
+    let controller = libc::CAN_ERR_CRTL;
+    assert_eq!(error(0x1000, 0), Some(Err(Trouble::BusOff)));
+    assert_eq!(error(controller, 0), Some(Err(Trouble::BusOff)));
+    assert_eq!(error(controller, 0x80), Some(Err(Trouble::BusOff)));
+}
+
+#[test]
+fn error_frames_without_trouble_say_nothing() {
+    assert_eq!(error(libc::CAN_ERR_LOSTARB, 0), None);
+    assert_eq!(error(libc::CAN_ERR_CRTL | 0x200, 0x40), None, "error-active again");
+    assert_eq!(error(0x200, 0), None, "counters");
+}
+
+#[test]
+fn flags_tell_the_origin() {
+    assert_eq!(origin(0), Origin::Wire);
+    assert_eq!(origin(libc::MSG_DONTROUTE), Origin::Local);
+    assert_eq!(origin(libc::MSG_DONTROUTE | libc::MSG_CONFIRM), Origin::Echo);
+}
+
+/// A control message as the kernel writes it.
+fn control(level: c_int, kind: c_int, value: &[u8]) -> Vec<u8> {
+    let mut bytes = (size_of::<libc::cmsghdr>() + value.len()).to_ne_bytes().to_vec();
+    bytes.extend(level.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0xEE);
+    bytes
+}
+
+#[test]
+fn control_messages_give_stamp_and_drops_in_any_order() {
+    let mut time = 1_700_000_000_i64.to_ne_bytes().to_vec();
+    time.extend(42_i64.to_ne_bytes());
+    let stamp = control(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &time);
+    let drops = control(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &3_000_000_000_u32.to_ne_bytes());
+    let other = control(libc::SOL_SOCKET, libc::SCM_CREDENTIALS, &[0; 12]);
+    let expected =
+        Beside { stamp: Some(WallTime::from_unix_nanos(1_700_000_000_000_000_042)), dropped: Some(3_000_000_000) };
+    assert_eq!(beside(&[stamp.clone(), drops.clone()].concat()), expected);
+    assert_eq!(beside(&[drops, other, stamp].concat()), expected);
+    assert_eq!(beside(&[]), Beside::default());
+}
+
+#[test]
+fn damaged_control_messages_end_the_reading() {
+    let drops = control(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &7_u32.to_ne_bytes());
+    for end in 0..drops.len() - 4 {
+        assert_eq!(beside(&drops[..end]), Beside::default(), "cut after {end} bytes");
+    }
+    for length in [0, 1, 15, 16, usize::MAX] {
+        let mut bad = drops.clone();
+        bad[..size_of::<usize>()].copy_from_slice(&length.to_ne_bytes());
+        assert_eq!(beside(&bad), Beside::default(), "length {length}");
+    }
+}

@@ -1,0 +1,325 @@
+//! A transmission monitor chamber with its electrometer, and the beam charge sensor, which is one without a status.
+//!
+//! The charge is cumulative from an arbitrary start, in whole counts with the remainder carried, so that rounding loses
+//! nothing. A reading is sent at once after every pulse and at least every dose period; without pulses the charge grows
+//! with the beam time and the pulse count stays. What is sent can be spoilt on its way ([`Spoil`]), what is measured
+//! can be wrong ([`ChamberDefects`]).
+
+use beam_core::frame::{Bus, Frame, next_alive};
+use beam_core::units::{ChargeCounter, Span, Ticks};
+use beam_core::wire::{ChamberMode, ChamberStatus, DoseReading, dose_flag};
+
+use super::noise::Noise;
+
+/// An electrometer and its chamber, as built and calibrated.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ChamberConfig {
+    /// Calibration: picocoulombs per MU.
+    pub picocoulombs_per_mu: f64,
+    /// Its true response relative to its calibration, 1.0 when it is right.
+    pub gain: f64,
+    /// Relative standard deviation of one reading, besides that of the beam.
+    pub noise: f64,
+    /// Leakage current in pA, -3276.8 to 3276.7. It is measured as charge and reported.
+    pub leakage_picoamperes: f64,
+    /// Polarising voltage in V, 0 to 1310.
+    pub polarising_volts: f64,
+    /// The largest charge in pC that the electrometer can measure in one pulse, or in one dose period without pulses.
+    pub full_scale_picocoulombs: f64,
+}
+
+/// Where a chamber's frames go and how often.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ChamberFrames {
+    /// Bus.
+    pub bus: Bus,
+    /// Identifier of its readings.
+    pub dose_id: u16,
+    /// Identifier of its status; none for the beam charge sensor.
+    pub status_id: Option<u16>,
+    /// Picocoulombs that one count of its Charge stands for.
+    pub picocoulombs_per_count: f64,
+    /// A reading at least this often.
+    pub dose_period: Span,
+    /// A status at least this often.
+    pub status_period: Span,
+}
+
+/// One thing that happens to one reading on its way to the bus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spoil {
+    /// A bit of the CRC is flipped.
+    Crc,
+    /// The alive counter leaps by five.
+    AliveJump,
+    /// Seven bytes arrive.
+    Short,
+    /// The frame arrives twice.
+    Twice,
+    /// The frame does not arrive.
+    Lost,
+}
+
+/// What is wrong with a chamber.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ChamberDefects {
+    /// Share of the charge that is measured: 1.0 when it is right.
+    pub response: f64,
+    /// The same for the next pulse (or dose period) only.
+    pub response_once: f64,
+    /// The charge stands still while pulses are counted.
+    pub charge_stuck: bool,
+    /// Charge and pulse count stand still while frames go on.
+    pub frozen: bool,
+    /// Every pulse (or dose period with beam) reads full scale.
+    pub full_scale: bool,
+    /// Nothing is sent.
+    pub silent: bool,
+    /// The alive counter stands still.
+    pub alive_stuck: bool,
+    /// Flags that are set, see [`dose_flag`].
+    pub flags: u8,
+    /// A current in pA that is measured as charge and not reported.
+    pub stray_picoamperes: f64,
+    /// A leakage in pA besides the healthy one, measured as charge and reported.
+    pub leakage_picoamperes: f64,
+    /// Share of the polarising voltage: 1.0 when it is right.
+    pub voltage: f64,
+    /// Fault bits of the status; any makes its mode FAULT.
+    pub faults: u16,
+    /// What happens to the next reading.
+    pub spoil: Option<Spoil>,
+}
+
+impl Default for ChamberDefects {
+    fn default() -> Self {
+        Self {
+            response: 1.0,
+            response_once: 1.0,
+            charge_stuck: false,
+            frozen: false,
+            full_scale: false,
+            silent: false,
+            alive_stuck: false,
+            flags: 0,
+            stray_picoamperes: 0.0,
+            leakage_picoamperes: 0.0,
+            voltage: 1.0,
+            faults: 0,
+            spoil: None,
+        }
+    }
+}
+
+/// A chamber, or the beam charge sensor.
+#[derive(Clone, Debug)]
+pub struct Chamber {
+    config: ChamberConfig,
+    frames: ChamberFrames,
+    defects: ChamberDefects,
+    noise: Noise,
+    pulses: u16,
+    counter: u32,
+    /// Measured and not yet a whole count, 0 to 1.
+    remainder: f64,
+    measured_to: Ticks,
+    /// Whether beam was measured since the last reading, for a machine without pulses.
+    beam_seen: bool,
+    dose_alive: u8,
+    dose_due: Ticks,
+    status_alive: u8,
+    status_due: Ticks,
+    status_sent: Option<ChamberStatus>,
+}
+
+impl Chamber {
+    /// A chamber that is powered up at zero. Its counters start anywhere, and its first frames come within one period.
+    #[must_use]
+    pub fn new(config: ChamberConfig, frames: ChamberFrames, seed: u64, stream: u64) -> Self {
+        let mut noise = Noise::new(seed, stream);
+        let [c0, c1, c2, c3, p0, p1, ..] = noise.word().to_le_bytes();
+        let dose_due = Ticks::ZERO.after(noise.span_below(frames.dose_period));
+        let first_status = Ticks::ZERO.after(noise.span_below(frames.status_period));
+        Self {
+            config,
+            frames,
+            defects: ChamberDefects::default(),
+            noise,
+            pulses: u16::from_le_bytes([p0, p1]),
+            counter: u32::from_le_bytes([c0, c1, c2, c3]),
+            remainder: 0.0,
+            measured_to: Ticks::ZERO,
+            beam_seen: false,
+            dose_alive: 0,
+            dose_due,
+            status_alive: 0,
+            status_due: if frames.status_id.is_some() { first_status } else { Ticks::from_nanos(u64::MAX) },
+            status_sent: None,
+        }
+    }
+
+    /// What is wrong with it, to be changed.
+    pub const fn defects_mut(&mut self) -> &mut ChamberDefects {
+        &mut self.defects
+    }
+
+    /// Its calibration in pC per MU.
+    #[must_use]
+    pub const fn picocoulombs_per_mu(&self) -> f64 {
+        self.config.picocoulombs_per_mu
+    }
+
+    /// When it next sends something of its own accord.
+    #[must_use]
+    pub fn next(&self) -> Ticks {
+        self.dose_due.earlier(self.status_due)
+    }
+
+    /// Sends what is due at `now`.
+    pub fn advance(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        if self.dose_due <= now {
+            self.send_reading(now, out);
+        }
+        if self.status_due <= now {
+            self.send_status(now, out);
+        }
+    }
+
+    /// A pulse of `mu` MU passed: measure it and send the reading at once.
+    pub fn pulse(&mut self, now: Ticks, mu: f64, out: &mut impl FnMut(Bus, Frame)) {
+        if !self.defects.frozen {
+            self.pulses = self.pulses.wrapping_add(1);
+        }
+        let once = std::mem::replace(&mut self.defects.response_once, 1.0);
+        self.measure_beam(mu * once, self.defects.full_scale);
+        self.send_reading(now, out);
+    }
+
+    /// Beam without pulses passed, `mu` MU since the last call: measure it. The next reading will tell.
+    pub fn expose(&mut self, mu: f64) {
+        if !self.defects.full_scale {
+            self.measure_beam(mu * self.defects.response_once, false);
+        }
+        self.beam_seen = true;
+    }
+
+    /// The charge counter falls by the charge of `mu` MU.
+    pub fn fall(&mut self, mu: f64) {
+        self.collect(-mu * self.config.picocoulombs_per_mu);
+    }
+
+    fn measure_beam(&mut self, mu: f64, full_scale: bool) {
+        let spread = 1.0 + self.config.noise * self.noise.normal();
+        let healthy = mu * self.config.picocoulombs_per_mu * self.config.gain * spread;
+        let limit = self.config.full_scale_picocoulombs;
+        self.collect(if full_scale { limit } else { (healthy * self.defects.response).min(limit) });
+    }
+
+    /// Leakage and stray current are charge too.
+    fn measure_currents(&mut self, now: Ticks) {
+        let picoamperes =
+            self.config.leakage_picoamperes + self.defects.leakage_picoamperes + self.defects.stray_picoamperes;
+        let nanos = now.since(self.measured_to).nanos();
+        self.measured_to = now;
+        if picoamperes != 0.0 {
+            self.collect(picoamperes * seconds(nanos));
+        }
+    }
+
+    fn collect(&mut self, picocoulombs: f64) {
+        if self.defects.charge_stuck || self.defects.frozen {
+            return;
+        }
+        let counts = self.remainder + picocoulombs / self.frames.picocoulombs_per_count;
+        let whole = counts.floor();
+        self.remainder = counts - whole;
+        // counts of one pulse stay far inside i64; the counter itself is modulo 2^32 by contract
+        let [b0, b1, b2, b3, ..] = (whole as i64).to_le_bytes();
+        self.counter = self.counter.wrapping_add(u32::from_le_bytes([b0, b1, b2, b3]));
+    }
+
+    fn send_reading(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        self.measure_currents(now);
+        if std::mem::take(&mut self.beam_seen) {
+            self.defects.response_once = 1.0;
+            if self.defects.full_scale {
+                self.collect(self.config.full_scale_picocoulombs);
+            }
+        }
+        self.dose_due = now.after(self.frames.dose_period);
+        if self.defects.silent {
+            return;
+        }
+        let spoil = self.defects.spoil.take();
+        if spoil == Some(Spoil::AliveJump) {
+            self.dose_alive = (self.dose_alive + 4) % 15;
+        }
+        let charge = ChargeCounter::from_raw(self.counter);
+        let reading = DoseReading { flags: self.defects.flags, pulses: self.pulses, charge };
+        let mut frame = reading.encode(self.frames.dose_id, self.dose_alive);
+        if !self.defects.alive_stuck {
+            self.dose_alive = next_alive(self.dose_alive);
+        }
+        let times = match spoil {
+            Some(Spoil::Lost) => 0,
+            Some(Spoil::Twice) => 2,
+            Some(Spoil::Crc | Spoil::AliveJump | Spoil::Short) | None => 1,
+        };
+        let [crc, .., last] = &mut frame.data;
+        match spoil {
+            Some(Spoil::Crc) => *crc ^= 1,
+            Some(Spoil::Short) => {
+                frame.length = 7;
+                *last = 0;
+            }
+            Some(Spoil::AliveJump | Spoil::Twice | Spoil::Lost) | None => {}
+        }
+        for _ in 0..times {
+            out(self.frames.bus, frame);
+        }
+    }
+
+    /// Sends the status at once when it changed.
+    pub fn tell_change(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        if self.status_sent.is_some() && self.status_sent != Some(self.status()) {
+            self.send_status(now, out);
+        }
+    }
+
+    fn status(&self) -> ChamberStatus {
+        // `as` holds at the ends of the range, as an electrometer's own display does
+        let leakage = (self.config.leakage_picoamperes + self.defects.leakage_picoamperes) * 10.0;
+        ChamberStatus {
+            mode: if self.defects.faults == 0 { ChamberMode::Ready } else { ChamberMode::Fault },
+            voltage: (self.config.polarising_volts * self.defects.voltage * 50.0).round() as u16,
+            leakage: leakage.round() as i16,
+            faults: self.defects.faults,
+        }
+    }
+
+    fn send_status(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let Some(id) = self.frames.status_id else { return };
+        self.status_due = now.after(self.frames.status_period);
+        if self.defects.silent {
+            return;
+        }
+        let status = self.status();
+        out(self.frames.bus, status.encode(id, self.status_alive));
+        self.status_alive = next_alive(self.status_alive);
+        self.status_sent = Some(status);
+    }
+
+    /// Sets SATURATED and loses two fifths of the charge: the reading is a lower bound.
+    pub fn saturate(&mut self) {
+        self.defects.flags |= dose_flag::SATURATED;
+        self.defects.response = 0.6;
+    }
+}
+
+/// Nanoseconds in seconds; exact far beyond any delivery.
+pub(super) fn seconds(nanos: u64) -> f64 {
+    nanos as f64 * 1e-9
+}
+
+#[cfg(test)]
+mod tests;

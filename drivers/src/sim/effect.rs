@@ -1,0 +1,188 @@
+//! What each injected fault does to the parts of the treatment unit.
+//!
+//! `fault` holds the names and what people read; this file holds the few kinds of damage that they come down to.
+
+use beam_core::frame::{Bus, Frame};
+use beam_core::units::Ticks;
+use beam_core::wire::{Docking, Guard, dose_flag};
+
+use super::chamber::Spoil;
+use super::unit::Unit;
+
+/// By how many thousandths a slow gate clock is slow.
+const CLOCK_SLOW_PERMILLE: u16 = 100;
+/// A leakage that no limit lets pass, in MU a second: 1 MU/min.
+const LEAKAGE_MU_PER_SECOND: f64 = 1.0 / 60.0;
+/// The charge that comes without pulses, as a share of the beam's rate.
+const STRAY_SHARE: f64 = 0.3;
+/// Fault bit of a chamber's status: electronics.
+const ELECTRONICS: u16 = 2;
+
+/// Which chamber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Monitor {
+    First,
+    Second,
+}
+
+/// What befalls which part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Effect {
+    Chamber(Monitor, ChamberFault),
+    BothChambers(ChamberFault),
+    Gate(GateFault),
+    Linac(LinacFault),
+}
+
+/// What befalls a chamber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ChamberFault {
+    Stuck,
+    Frozen,
+    Silent,
+    Saturated,
+    Overrange,
+    FullScale,
+    /// It reads this many hundredths of the charge.
+    Reads(u8),
+    ThreefoldOnce,
+    Falls,
+    StrayCurrent,
+    ReportsFault,
+    Voltage,
+    Leakage,
+    AliveStuck,
+    Spoil(Spoil),
+}
+
+/// What befalls the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum GateFault {
+    Silent(Bus),
+    Leaks,
+    CountsTwiceOnce,
+    ClockSlow,
+    Restart,
+    StaleTimerDead(Guard),
+    LeaseDead(Guard),
+    StateDead(Guard),
+    LeaseOffByOne(Guard),
+    HardwareInterlock,
+}
+
+/// What befalls the linac or its console.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LinacFault {
+    /// The rate is this many hundredths of what it should be.
+    Rate(u32),
+    /// Each pulse (or the dose rate) is this many hundredths of what it should be.
+    Output(u16),
+    Energy,
+    Applicator,
+    Docking,
+    /// These bits of Interlocks are set.
+    Interlock(u16),
+    Silent,
+    RequestedEarly,
+}
+
+impl Effect {
+    /// Whether it is over in a moment. From the start on, nobody would notice it then.
+    pub(super) const fn happens_once(self) -> bool {
+        matches!(self, Self::Chamber(_, ChamberFault::Spoil(_) | ChamberFault::Falls) | Self::Gate(GateFault::Restart))
+    }
+
+    /// Whether the gate itself is damaged, so that it is no judge of what it should have done.
+    pub(super) const fn damages_gate(self) -> bool {
+        match self {
+            Self::Gate(GateFault::HardwareInterlock | GateFault::Silent(_)) => false,
+            Self::Gate(_) => true,
+            Self::Chamber(..) | Self::BothChambers(_) | Self::Linac(_) => false,
+        }
+    }
+}
+
+impl Unit {
+    /// Puts a fault in at `now`.
+    pub(super) fn damage(&mut self, effect: Effect, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        match effect {
+            Effect::Chamber(Monitor::First, fault) => self.damage_chamber(0, fault, now, out),
+            Effect::Chamber(Monitor::Second, fault) => self.damage_chamber(1, fault, now, out),
+            Effect::BothChambers(fault) => {
+                self.damage_chamber(0, fault, now, out);
+                self.damage_chamber(1, fault, now, out);
+            }
+            Effect::Gate(fault) => self.damage_gate(fault, now, out),
+            Effect::Linac(fault) => self.damage_linac(fault),
+        }
+    }
+
+    fn damage_chamber(&mut self, index: usize, fault: ChamberFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let mu_per_second = self.linac.beam().mu_per_second();
+        let pulse_mu = self.linac.beam().mu_per_pulse_or(self.config.periods.dose);
+        let Some(chamber) = self.chambers.get_mut(index) else { return };
+        let picocoulombs_per_mu = chamber.picocoulombs_per_mu();
+        let defects = chamber.defects_mut();
+        match fault {
+            ChamberFault::Stuck => defects.charge_stuck = true,
+            ChamberFault::Frozen => defects.frozen = true,
+            ChamberFault::Silent => defects.silent = true,
+            ChamberFault::Saturated => chamber.saturate(),
+            ChamberFault::Overrange => defects.flags |= dose_flag::OVERRANGE,
+            ChamberFault::FullScale => defects.full_scale = true,
+            ChamberFault::Reads(percent) => defects.response = f64::from(percent) / 100.0,
+            ChamberFault::ThreefoldOnce => defects.response_once = 3.0,
+            ChamberFault::Falls => chamber.fall(pulse_mu),
+            ChamberFault::StrayCurrent => {
+                defects.stray_picoamperes = STRAY_SHARE * mu_per_second * picocoulombs_per_mu;
+            }
+            ChamberFault::ReportsFault => defects.faults |= ELECTRONICS,
+            ChamberFault::Voltage => defects.voltage = 0.9,
+            ChamberFault::Leakage => defects.leakage_picoamperes = LEAKAGE_MU_PER_SECOND * picocoulombs_per_mu,
+            ChamberFault::AliveStuck => defects.alive_stuck = true,
+            ChamberFault::Spoil(spoil) => defects.spoil = Some(spoil),
+        }
+        chamber.tell_change(now, out);
+    }
+
+    fn damage_gate(&mut self, fault: GateFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let defects = self.gate.defects_mut();
+        match fault {
+            GateFault::Silent(bus) => {
+                let [a, b] = &mut defects.silent;
+                match bus {
+                    Bus::A => *a = true,
+                    Bus::B => *b = true,
+                }
+            }
+            GateFault::Leaks => defects.leaks = true,
+            GateFault::CountsTwiceOnce => defects.counts_next_twice = true,
+            GateFault::ClockSlow => defects.clock_slow_permille = CLOCK_SLOW_PERMILLE,
+            GateFault::Restart => self.gate.restart(now, out),
+            GateFault::StaleTimerDead(guard) => defects.stale_timer_dead.insert(guard),
+            GateFault::LeaseDead(guard) => defects.lease_comparator_dead.insert(guard),
+            GateFault::StateDead(guard) => defects.state_decoder_dead.insert(guard),
+            GateFault::LeaseOffByOne(guard) => defects.lease_off_by_one.insert(guard),
+            GateFault::HardwareInterlock => {
+                self.gate.set_hardware_interlock(now, true, out);
+                if let Some(reference) = &mut self.reference {
+                    reference.set_hardware_interlock(now, true, &mut |_, _| {});
+                }
+            }
+        }
+    }
+
+    fn damage_linac(&mut self, fault: LinacFault) {
+        let status = self.linac.status_mut();
+        match fault {
+            LinacFault::Rate(percent) => self.linac.change_rate(percent),
+            LinacFault::Output(percent) => self.linac.set_output(f64::from(percent) / 100.0),
+            LinacFault::Energy => status.energy = status.energy.saturating_add(30),
+            LinacFault::Applicator => status.applicator = status.applicator.wrapping_add(1),
+            LinacFault::Docking => status.docking = Docking::Undocked,
+            LinacFault::Interlock(bits) => status.interlocks |= bits,
+            LinacFault::Silent => self.linac.fall_silent(),
+            LinacFault::RequestedEarly => self.console.force(),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The faults that can be put into the simulated treatment unit, by name.
+//!
+//! Each starts at a pulse: with `mon1-stuck@20`, the 20th pulse since the unit's power-up is the first one that is
+//! affected. Pulse 0 means before the beam, from the start; what happens once (one spoilt frame, a restart) then
+//! happens a short while after power-up. On a machine without pulses, one pulse stands for one dose period of beam.
+//!
+//! Each fault says in words what ought to end the beam, for people and for the tests that expect it.
+
+use beam_core::frame::Bus;
+use beam_core::wire::{Guard, interlock_bit};
+
+use super::chamber::Spoil;
+use super::effect::{ChamberFault, Effect, GateFault, LinacFault, Monitor};
+
+macro_rules! injections {
+    ($($variant:ident $name:literal [$($effect:tt)*] $description:literal => $expected:literal;)*) => {
+        /// A fault of the simulated treatment unit.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        pub enum Injection {
+            $(#[doc = $description] $variant,)*
+        }
+
+        impl Injection {
+            /// All faults, grouped by what they befall.
+            pub const ALL: [Self; [$(Self::$variant),*].len()] = [$(Self::$variant),*];
+
+            /// The name that commands and reports use.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What happens, in one line.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description,)* }
+            }
+
+            /// What ought to end the beam, or that nothing ought to.
+            #[must_use]
+            pub const fn expected(self) -> &'static str {
+                match self { $(Self::$variant => $expected,)* }
+            }
+
+            /// What it does to the parts of the unit.
+            pub(super) const fn effect(self) -> Effect {
+                match self { $(Self::$variant => Effect::$($effect)*,)* }
+            }
+        }
+    };
+}
+
+injections! {
+    Mon1Stuck "mon1-stuck" [Chamber(Monitor::First, ChamberFault::Stuck)]
+        "the charge of monitor 1 stands still while its pulse count goes on"
+        => "interlock: chamber lies, counter stands still while pulses come";
+    Mon1Frozen "mon1-frozen" [Chamber(Monitor::First, ChamberFault::Frozen)]
+        "monitor 1 repeats its last reading in fresh frames"
+        => "interlock: pulse counts of gate and chambers disagree";
+    Mon1Silent "mon1-silent" [Chamber(Monitor::First, ChamberFault::Silent)]
+        "monitor 1 sends nothing any more"
+        => "dose 1 and interlock: bus, stale";
+    Mon1Saturated "mon1-saturated" [Chamber(Monitor::First, ChamberFault::Saturated)]
+        "monitor 1 sets SATURATED and reads 60 %"
+        => "dose 1 and interlock: chamber lies, saturated";
+    Mon1Overrange "mon1-overrange" [Chamber(Monitor::First, ChamberFault::Overrange)]
+        "monitor 1 sets OVERRANGE"
+        => "dose 1 and interlock: chamber lies, over range";
+    Mon1FullScale "mon1-full-scale" [Chamber(Monitor::First, ChamberFault::FullScale)]
+        "each pulse reads full scale on monitor 1, without a flag"
+        => "dose 1 and interlock: chamber lies, at full scale";
+    Mon1Low "mon1-low" [Chamber(Monitor::First, ChamberFault::Reads(40))]
+        "monitor 1 reads 40 %"
+        => "interlock: chamber lies, low, at the 3rd pulse";
+    Mon1NoSignal "mon1-no-signal" [Chamber(Monitor::First, ChamberFault::Reads(2))]
+        "monitor 1 reads 2 %"
+        => "interlock: chamber lies, no signal, at the 2nd pulse";
+    Mon1High "mon1-high" [Chamber(Monitor::First, ChamberFault::ThreefoldOnce)]
+        "one pulse reads threefold on monitor 1"
+        => "interlock: chamber lies, high, at once";
+    Mon1Falls "mon1-falls" [Chamber(Monitor::First, ChamberFault::Falls)]
+        "the charge counter of monitor 1 falls by one pulse"
+        => "interlock: chamber lies, counter falls";
+    Mon1ChargeWithoutPulses "mon1-charge-without-pulses" [Chamber(Monitor::First, ChamberFault::StrayCurrent)]
+        "monitor 1 collects 30 % of the beam's rate with no beam"
+        => "interlock: charge with the beam off above leakage, or chambers disagree";
+    Mon1StatusFault "mon1-status-fault" [Chamber(Monitor::First, ChamberFault::ReportsFault)]
+        "monitor 1 reports a fault of its electronics"
+        => "interlock: chamber lies, it says so itself";
+    Mon1Voltage "mon1-voltage" [Chamber(Monitor::First, ChamberFault::Voltage)]
+        "the polarising voltage of monitor 1 falls by 10 %"
+        => "interlock: set-up, polarising voltage";
+    Mon1Leakage "mon1-leakage" [Chamber(Monitor::First, ChamberFault::Leakage)]
+        "monitor 1 leaks 1 MU/min"
+        => "interlock: set-up, leakage; at proving";
+    Mon2Stuck "mon2-stuck" [Chamber(Monitor::Second, ChamberFault::Stuck)]
+        "the charge of monitor 2 stands still while its pulse count goes on"
+        => "interlock: chamber lies, counter stands still while pulses come";
+    Mon2Silent "mon2-silent" [Chamber(Monitor::Second, ChamberFault::Silent)]
+        "monitor 2 sends nothing any more"
+        => "dose 2 and interlock: bus, stale";
+    Mon2Saturated "mon2-saturated" [Chamber(Monitor::Second, ChamberFault::Saturated)]
+        "monitor 2 sets SATURATED and reads 60 %"
+        => "dose 2 and interlock: chamber lies, saturated";
+    Mon2Overrange "mon2-overrange" [Chamber(Monitor::Second, ChamberFault::Overrange)]
+        "monitor 2 sets OVERRANGE"
+        => "dose 2 and interlock: chamber lies, over range";
+    Mon2FullScale "mon2-full-scale" [Chamber(Monitor::Second, ChamberFault::FullScale)]
+        "each pulse reads full scale on monitor 2, without a flag"
+        => "dose 2 and interlock: chamber lies, at full scale";
+    Mon2Low6Percent "mon2-low-6-percent" [Chamber(Monitor::Second, ChamberFault::Reads(94))]
+        "monitor 2 reads 94 %"
+        => "interlock: chambers disagree, once the difference outgrows its limit";
+    Mon2NoSignal "mon2-no-signal" [Chamber(Monitor::Second, ChamberFault::Reads(2))]
+        "monitor 2 reads 2 %"
+        => "interlock: chamber lies, no signal, at the 2nd pulse";
+    Mon2High "mon2-high" [Chamber(Monitor::Second, ChamberFault::ThreefoldOnce)]
+        "one pulse reads threefold on monitor 2"
+        => "interlock: chamber lies, high, at once";
+    Mon2Falls "mon2-falls" [Chamber(Monitor::Second, ChamberFault::Falls)]
+        "the charge counter of monitor 2 falls by one pulse"
+        => "interlock: chamber lies, counter falls";
+    Mon2StatusFault "mon2-status-fault" [Chamber(Monitor::Second, ChamberFault::ReportsFault)]
+        "monitor 2 reports a fault of its electronics"
+        => "interlock: chamber lies, it says so itself";
+    Mon2Voltage "mon2-voltage" [Chamber(Monitor::Second, ChamberFault::Voltage)]
+        "the polarising voltage of monitor 2 falls by 10 %"
+        => "interlock: set-up, polarising voltage";
+    Mon2Leakage "mon2-leakage" [Chamber(Monitor::Second, ChamberFault::Leakage)]
+        "monitor 2 leaks 1 MU/min"
+        => "interlock: set-up, leakage; at proving";
+    BothZero "both-zero" [BothChambers(ChamberFault::Reads(0))]
+        "both monitors collect nothing while the beam is on"
+        => "interlock: chamber lies, no signal; without it, time";
+    BothLow6 "both-low-6" [BothChambers(ChamberFault::Reads(94))]
+        "both monitors read 94 %"
+        => "interlock: ratio to beam charge, where one is fitted; otherwise nothing can see it";
+    Crc "crc" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::Crc))]
+        "one reading of monitor 1 has a wrong CRC"
+        => "dose 1 and interlock: bus, CRC";
+    AliveJump "alive-jump" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::AliveJump))]
+        "the alive counter of monitor 1's readings leaps by five, once"
+        => "dose 1 and interlock: bus, alive counter";
+    AliveStuck "alive-stuck" [Chamber(Monitor::First, ChamberFault::AliveStuck)]
+        "the alive counter of monitor 1's readings stands still, so all are repeats"
+        => "dose 1 and interlock: bus, stale";
+    ShortFrame "short-frame" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::Short))]
+        "one reading of monitor 1 has seven bytes"
+        => "dose 1 and interlock: bus, length";
+    DuplicateFrame "duplicate-frame" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::Twice))]
+        "one reading of monitor 1 arrives twice"
+        => "nothing: a repeat is dropped and counted";
+    LostFrame "lost-frame" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::Lost))]
+        "one reading of monitor 1 does not arrive"
+        => "nothing: the charge is cumulative, the loss is counted";
+    GateSilentA "gate-silent-a" [Gate(GateFault::Silent(Bus::A))]
+        "the gate reports nothing on bus A"
+        => "dose 1 and time: bus, stale";
+    GateSilentB "gate-silent-b" [Gate(GateFault::Silent(Bus::B))]
+        "the gate reports nothing on bus B"
+        => "dose 2 and interlock: bus, stale";
+    GateLeaks "gate-leaks" [Gate(GateFault::Leaks)]
+        "pulses pass while the gate should hold them, and the gate does not count them"
+        => "interlock: pulses while the gate should be closed; the latched gate does not stop them";
+    GateExtraPulseCount "gate-extra-pulse-count" [Gate(GateFault::CountsTwiceOnce)]
+        "the gate counts one pulse twice"
+        => "interlock: pulse counts of gate and chambers disagree";
+    GateClockSlow "gate-clock-slow" [Gate(GateFault::ClockSlow)]
+        "the gate's clock is 10 % slow"
+        => "time: host clock and BeamOnTime differ";
+    GateRestart "gate-restart" [Gate(GateFault::Restart)]
+        "the gate loses its power for a moment, and the delivery held with it"
+        => "interlock: CLOSED while it sends PERMIT; the gate holds no delivery";
+    GateStaleTimerDeadDose1 "gate-stale-timer-dead-dose1" [Gate(GateFault::StaleTimerDead(Guard::Dose1))]
+        "PERMIT_DOSE1 never grows stale in the gate"
+        => "not armed: proving of dose 1, its silence";
+    GateStaleTimerDeadDose2 "gate-stale-timer-dead-dose2" [Gate(GateFault::StaleTimerDead(Guard::Dose2))]
+        "PERMIT_DOSE2 never grows stale in the gate"
+        => "not armed: proving of dose 2, its silence";
+    GateStaleTimerDeadTime "gate-stale-timer-dead-time" [Gate(GateFault::StaleTimerDead(Guard::Time))]
+        "PERMIT_TIME never grows stale in the gate"
+        => "not armed: proving of time, its silence";
+    GateStaleTimerDeadInterlock "gate-stale-timer-dead-interlock" [Gate(GateFault::StaleTimerDead(Guard::Interlock))]
+        "PERMIT_INTERLOCK never grows stale in the gate"
+        => "not armed: proving of interlock, its silence";
+    GateLeaseDeadDose1 "gate-lease-dead-dose1" [Gate(GateFault::LeaseDead(Guard::Dose1))]
+        "the lease of PERMIT_DOSE1 stops nothing in the gate"
+        => "not armed: proving of dose 1, its lease 0";
+    GateLeaseDeadDose2 "gate-lease-dead-dose2" [Gate(GateFault::LeaseDead(Guard::Dose2))]
+        "the lease of PERMIT_DOSE2 stops nothing in the gate"
+        => "not armed: proving of dose 2, its lease 0";
+    GateLeaseDeadTime "gate-lease-dead-time" [Gate(GateFault::LeaseDead(Guard::Time))]
+        "the lease of PERMIT_TIME stops nothing in the gate"
+        => "not armed: proving of time, its lease 0";
+    GateLeaseDeadInterlock "gate-lease-dead-interlock" [Gate(GateFault::LeaseDead(Guard::Interlock))]
+        "the lease of PERMIT_INTERLOCK stops nothing in the gate"
+        => "not armed: proving of interlock, its lease 0";
+    GateStateDeadDose1 "gate-state-dead-dose1" [Gate(GateFault::StateDead(Guard::Dose1))]
+        "WITHHELD of PERMIT_DOSE1 reads as PERMIT in the gate"
+        => "not armed: proving of dose 1, its WITHHELD";
+    GateStateDeadDose2 "gate-state-dead-dose2" [Gate(GateFault::StateDead(Guard::Dose2))]
+        "WITHHELD of PERMIT_DOSE2 reads as PERMIT in the gate"
+        => "not armed: proving of dose 2, its WITHHELD";
+    GateStateDeadTime "gate-state-dead-time" [Gate(GateFault::StateDead(Guard::Time))]
+        "WITHHELD of PERMIT_TIME reads as PERMIT in the gate"
+        => "not armed: proving of time, its WITHHELD";
+    GateStateDeadInterlock "gate-state-dead-interlock" [Gate(GateFault::StateDead(Guard::Interlock))]
+        "WITHHELD of PERMIT_INTERLOCK reads as PERMIT in the gate"
+        => "not armed: proving of interlock, its WITHHELD";
+    GateLeaseOffByOne "gate-lease-off-by-one" [Gate(GateFault::LeaseOffByOne(Guard::Dose1))]
+        "the gate lets one pulse more pass than dose guard 1 leased"
+        => "not armed: proving of dose 1, its lease 0";
+    HardwareInterlock "hardware-interlock" [Gate(GateFault::HardwareInterlock)]
+        "a hardware interlock of the treatment unit opens in the gate"
+        => "the gate by itself, HARDWARE_INTERLOCK; then interlock: Interrupted";
+    RateHigh "rate-high" [Linac(LinacFault::Rate(250))]
+        "the pulse rate (without pulses: the dose rate) is 2.5 times what it should be"
+        => "interlock: rate, above 2 x";
+    RateLow "rate-low" [Linac(LinacFault::Rate(40))]
+        "the pulse rate (without pulses: the dose rate) is 40 % of what it should be"
+        => "interlock: rate, below 0.5 x";
+    OutputHigh "output-high" [Linac(LinacFault::Output(250))]
+        "each pulse really is 2.5 times what it should be"
+        => "interlock: chamber lies, high; dose 1 and dose 2 in any case";
+    Energy "energy" [Linac(LinacFault::Energy)]
+        "the sensed energy is 3 MeV higher"
+        => "interlock: set-up, energy";
+    Applicator "applicator" [Linac(LinacFault::Applicator)]
+        "another applicator's code is read"
+        => "interlock: set-up, applicator";
+    ApplicatorUnread "applicator-unread" [Linac(LinacFault::Interlock(interlock_bit::APPLICATOR_UNREAD))]
+        "the applicator's code is not read"
+        => "interlock: set-up, applicator";
+    Docking "docking" [Linac(LinacFault::Docking)]
+        "the applicator comes off the head"
+        => "interlock: set-up, docking";
+    Door "door" [Linac(LinacFault::Interlock(interlock_bit::DOOR))]
+        "the door opens"
+        => "interlock: set-up, door";
+    EmergencyStop "emergency-stop" [Linac(LinacFault::Interlock(interlock_bit::EMERGENCY_STOP))]
+        "the emergency stop is pressed"
+        => "interlock: set-up, emergency stop";
+    ServiceMode "service-mode" [Linac(LinacFault::Interlock(interlock_bit::SERVICE_MODE))]
+        "the linac is in service mode"
+        => "interlock: set-up, service mode";
+    NotReady "not-ready" [Linac(LinacFault::Interlock(interlock_bit::NOT_READY))]
+        "the linac is not ready"
+        => "interlock: set-up, linac not ready";
+    ViewLost "view-lost" [Linac(LinacFault::Interlock(interlock_bit::VIEW_LOST))]
+        "the view of the patient is lost"
+        => "interlock: set-up, view system";
+    Cooling "cooling" [Linac(LinacFault::Interlock(interlock_bit::COOLING))]
+        "the cooling fails"
+        => "interlock: set-up, cooling";
+    HighVoltage "high-voltage" [Linac(LinacFault::Interlock(interlock_bit::HIGH_VOLTAGE))]
+        "the high voltage fails"
+        => "interlock: set-up, high voltage";
+    LinacSilent "linac-silent" [Linac(LinacFault::Silent)]
+        "the linac reports nothing any more"
+        => "interlock: bus, stale";
+    BeamRequestedEarly "beam-requested-early" [Linac(LinacFault::RequestedEarly)]
+        "the console asks for beam before anybody asked it to, and goes on"
+        => "not armed: beam requested during proving";
+}
+
+/// The name is none of the faults'.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownFault;
+
+impl std::fmt::Display for UnknownFault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("no fault of this name")
+    }
+}
+
+impl std::error::Error for UnknownFault {}
+
+impl std::str::FromStr for Injection {
+    type Err = UnknownFault;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFault> {
+        Self::ALL.into_iter().find(|injection| injection.name() == name).ok_or(UnknownFault)
+    }
+}
+
+impl std::fmt::Display for Injection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_parses_to_its_fault() {
+        for injection in Injection::ALL {
+            assert_eq!(injection.name().parse(), Ok(injection));
+        }
+        assert_eq!("no-such".parse::<Injection>(), Err(UnknownFault));
+    }
+
+    #[test]
+    fn every_description_is_one_line() {
+        for injection in Injection::ALL {
+            assert!(!injection.description().is_empty() && !injection.description().contains('\n'), "{injection}");
+            assert!(!injection.expected().is_empty(), "{injection}");
+        }
+    }
+}

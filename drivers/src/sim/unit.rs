@@ -1,0 +1,329 @@
+//! The treatment unit put together: gate, two chambers, beam charge sensor, linac and console on two buses.
+//!
+//! It has no clock and no thread. The caller asks when it next has something to do ([`Unit::next`]), lets it act
+//! ([`Unit::advance`]), and hands it the frames that reach the gate ([`Unit::receive`]). The same seed, injections and
+//! frames give the same frames back, bit for bit. Beside what the frames say it keeps the truth ([`Truth`]).
+
+use beam_core::frame::{Bus, Frame};
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{BEAM_CHARGE, GateState, GateStatus, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
+
+use super::chamber::{Chamber, ChamberFrames};
+use super::config::UnitConfig;
+use super::console::Console;
+use super::fault::Injection;
+use super::gate::{Gate, GateConfig};
+use super::linac::{Beam, Linac};
+use super::noise::Noise;
+
+/// After how many gate periods a fault happens that is over in a moment, when it is asked for before the beam: late
+/// enough for everyone to have heard a first frame.
+const FIRST_MOMENT: u64 = 20;
+
+/// What really happened, whatever chambers and gate say.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Truth {
+    /// Pulses fired since power-up; 0 on a machine without pulses.
+    pub pulses: u64,
+    /// Dose in MU since power-up.
+    pub mu: f64,
+    /// Dose of the last pulse in MU.
+    pub last_pulse_mu: f64,
+    /// Charge in pC that a right chamber with the calibration of monitor 1 collected since power-up.
+    pub picocoulombs: f64,
+    /// Pulses that were fired while a sound gate would have been CLOSED or LATCHED.
+    pub pulses_while_closed: u64,
+    /// Pulses that were fired while a sound gate would have been OPEN, but beyond the smallest lease.
+    pub pulses_beyond_lease: u64,
+    /// Time with beam on a machine without pulses; otherwise time with gate OPEN and beam requested.
+    pub beam_on: Span,
+    /// Of it, while a sound gate would have let nothing pass (only on a machine without pulses).
+    pub beam_on_while_closed: Span,
+    /// The gate's report.
+    pub gate: GateStatus,
+    /// The delivery that the gate holds; 0 is none.
+    pub delivery: u16,
+    /// Whether the console asks for beam.
+    pub beam_requested: bool,
+}
+
+/// The simulated treatment unit.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    pub(super) config: UnitConfig,
+    pub(super) gate: Gate,
+    /// A sound gate with the same permits, there when the other one is to be damaged.
+    pub(super) reference: Option<Gate>,
+    pub(super) chambers: [Chamber; 2],
+    beam_charge: Option<Chamber>,
+    pub(super) linac: Linac,
+    pub(super) console: Console,
+    /// Faults to come, the first one first.
+    pending: Vec<(Injection, u32)>,
+    started: usize,
+    due: Ticks,
+    counted_to: Ticks,
+    truth: Truth,
+}
+
+impl Unit {
+    /// A unit that is powered up at [`Ticks::ZERO`]. Each injection comes with the pulse that it starts at, see
+    /// `fault`.
+    #[must_use]
+    pub fn new(config: &UnitConfig, seed: u64, injections: &[(Injection, u32)]) -> Self {
+        let periods = config.periods;
+        let gate_config = GateConfig {
+            period: periods.gate,
+            stale_after: periods.stale_after,
+            pulsed: matches!(config.beam, Beam::Pulses { .. }),
+            pulse_lease: config.pulse_lease,
+            single_bus: config.single_bus,
+        };
+        let first_report = Ticks::ZERO.after(Noise::new(seed, 4).span_below(periods.gate));
+        let gate = Gate::new(gate_config, Ticks::ZERO, first_report);
+        let [one, two] = config.chambers;
+        let frames = |bus, dose_id, status_id, picocoulombs_per_count| ChamberFrames {
+            bus: config.bus(bus),
+            dose_id,
+            status_id,
+            picocoulombs_per_count,
+            dose_period: periods.dose,
+            status_period: periods.status,
+        };
+        let status_bus = config.bus(config.linac_status_bus);
+        let mut pending = injections.to_vec();
+        pending.sort_by_key(|&(injection, pulse)| (pulse, injection.effect().happens_once()));
+        let damaged = injections.iter().any(|(injection, _)| injection.effect().damages_gate());
+        let truth = Truth {
+            pulses: 0,
+            mu: 0.0,
+            last_pulse_mu: 0.0,
+            picocoulombs: 0.0,
+            pulses_while_closed: 0,
+            pulses_beyond_lease: 0,
+            beam_on: Span::ZERO,
+            beam_on_while_closed: Span::ZERO,
+            gate: gate.status(),
+            delivery: 0,
+            beam_requested: false,
+        };
+        Self {
+            config: *config,
+            reference: damaged.then(|| gate.clone()),
+            gate,
+            chambers: [
+                Chamber::new(one, frames(Bus::A, MON1_DOSE, Some(MON1_STATUS), 1.0), seed, 1),
+                Chamber::new(two, frames(Bus::B, MON2_DOSE, Some(MON2_STATUS), 1.0), seed, 2),
+            ],
+            beam_charge: config
+                .beam_charge
+                .map(|fitted| Chamber::new(fitted.sensor, frames(fitted.bus, BEAM_CHARGE, None, 10.0), seed, 3)),
+            linac: Linac::new(config.beam, config.output_noise, config.set_up, status_bus, periods.status, seed),
+            console: Console::new(config.request_after, config.request_hold),
+            pending,
+            started: 0,
+            due: Ticks::ZERO,
+            counted_to: Ticks::ZERO,
+            truth,
+        }
+    }
+
+    /// When it next has something to do of its own accord.
+    #[must_use]
+    pub const fn next(&self) -> Ticks {
+        self.due
+    }
+
+    /// Does everything that is due up to and including `now`, in order of time.
+    pub fn advance(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        while self.due <= now {
+            self.step(self.due, out);
+        }
+    }
+
+    /// A frame reached the gate at `now`, over `bus`. Frames that are no permits are ignored.
+    pub fn receive(&mut self, now: Ticks, bus: Bus, frame: &Frame, out: &mut impl FnMut(Bus, Frame)) {
+        self.advance(now, out);
+        self.count_beam(now);
+        self.gate.receive(now, bus, frame, out);
+        if let Some(reference) = &mut self.reference {
+            reference.receive(now, bus, frame, &mut |_, _| {});
+        }
+        self.look_at_console(now, out);
+        self.due = self.next_due();
+    }
+
+    /// Somebody at the console asks for beam, or takes the request back. It acts at [`Unit::next`], within a gate
+    /// period.
+    pub fn request_beam(&mut self, on: bool) {
+        self.console.request(on);
+    }
+
+    /// What really happened so far.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        Truth {
+            picocoulombs: self.truth.mu * self.config.chambers[0].picocoulombs_per_mu,
+            gate: self.gate.status(),
+            delivery: self.gate.held(),
+            beam_requested: self.linac.beam_requested(),
+            ..self.truth
+        }
+    }
+
+    fn step(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        self.count_beam(now);
+        self.start_faults(now, out);
+        self.gate.advance(now, out);
+        if let Some(reference) = &mut self.reference {
+            reference.advance(now, &mut |_, _| {});
+        }
+        self.look_at_console(now, out);
+        if self.linac.take_slot(now) {
+            self.slot(now, out);
+        }
+        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
+            chamber.advance(now, out);
+        }
+        self.linac.advance(now, out);
+        self.due = self.next_due();
+    }
+
+    fn next_due(&self) -> Ticks {
+        let [one, two] = &self.chambers;
+        let mut due = self.gate.next().earlier(self.linac.next()).earlier(one.next()).earlier(two.next());
+        if let Some(beam_charge) = &self.beam_charge {
+            due = due.earlier(beam_charge.next());
+        }
+        if let Some(reference) = &self.reference {
+            due = due.earlier(reference.next());
+        }
+        if let Some(console) = self.console.next() {
+            due = due.earlier(console);
+        }
+        if let Some(&(injection, 0)) = self.pending.get(self.started) {
+            due = due.earlier(self.before_beam(injection));
+        }
+        due
+    }
+
+    /// The console looks at the gate, and gate and linac learn what it wants.
+    fn look_at_console(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let open = self.gate.status().state == GateState::Open;
+        let leased = open && self.gate.leases().iter().all(|&lease| lease > 0);
+        let requested = self.console.look(now, open, leased);
+        if requested != self.linac.beam_requested() {
+            self.linac.set_beam_requested(requested);
+            self.gate.set_beam_requested(now, requested);
+            if let Some(reference) = &mut self.reference {
+                reference.set_beam_requested(now, requested);
+            }
+            self.linac.advance(now, out);
+        }
+    }
+
+    /// A slot of the grid: a pulse is fired if it may be, or leaks.
+    fn slot(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        if !self.may_fire() && !self.gate.defects().leaks {
+            return;
+        }
+        // the faults that start with this pulse may be what keeps it from being fired
+        self.start_faults_of_pulse(self.truth.pulses + 1, now, out);
+        let permitted = self.may_fire();
+        if !permitted && !self.gate.defects().leaks {
+            return;
+        }
+        let mu = self.linac.pulse_mu();
+        self.truth.pulses += 1;
+        self.truth.mu += mu;
+        self.truth.last_pulse_mu = mu;
+        let sound = self.reference.as_ref().unwrap_or(&self.gate);
+        if sound.status().state != GateState::Open {
+            self.truth.pulses_while_closed += 1;
+        } else if !sound.lets_pulse() {
+            self.truth.pulses_beyond_lease += 1;
+        }
+        if permitted {
+            self.gate.fire(now, out);
+        }
+        if let Some(reference) = &mut self.reference {
+            reference.fire(now, &mut |_, _| {});
+        }
+        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
+            chamber.pulse(now, mu, out);
+        }
+    }
+
+    fn may_fire(&self) -> bool {
+        self.gate.lets_pulse() && self.linac.beam_requested()
+    }
+
+    /// Counts the beam since the last call; nothing changed in between.
+    fn count_beam(&mut self, now: Ticks) {
+        let stretch = now.since(self.counted_to);
+        self.counted_to = now;
+        if stretch == Span::ZERO {
+            return;
+        }
+        match self.config.beam {
+            Beam::Pulses { .. } => {
+                if self.gate.status().state == GateState::Open && self.linac.beam_requested() {
+                    self.truth.beam_on = self.truth.beam_on.plus(stretch);
+                }
+            }
+            Beam::Continuous { .. } => {
+                if self.may_fire() || self.gate.defects().leaks {
+                    self.continuous_beam(stretch);
+                }
+            }
+        }
+    }
+
+    fn continuous_beam(&mut self, stretch: Span) {
+        let mu = self.linac.stretch_mu(stretch);
+        self.truth.mu += mu;
+        self.truth.beam_on = self.truth.beam_on.plus(stretch);
+        let sound = self.reference.as_ref().unwrap_or(&self.gate);
+        if !sound.lets_pulse() {
+            self.truth.beam_on_while_closed = self.truth.beam_on_while_closed.plus(stretch);
+        }
+        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
+            chamber.expose(mu);
+        }
+    }
+
+    /// Starts the faults of before the beam, and on a machine without pulses those of the dose periods with beam so
+    /// far.
+    fn start_faults(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        while let Some(&(injection, pulse)) = self.pending.get(self.started) {
+            let begins = match (pulse, self.config.beam) {
+                (0, _) => self.before_beam(injection) <= now,
+                (_, Beam::Pulses { .. }) => false,
+                (_, Beam::Continuous { .. }) => self.config.periods.dose.times(u64::from(pulse)) <= self.truth.beam_on,
+            };
+            if !begins {
+                return;
+            }
+            self.started += 1;
+            self.damage(injection.effect(), now, out);
+        }
+    }
+
+    fn start_faults_of_pulse(&mut self, next: u64, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        while let Some(&(injection, pulse)) = self.pending.get(self.started)
+            && u64::from(pulse) <= next
+        {
+            self.started += 1;
+            self.damage(injection.effect(), now, out);
+        }
+    }
+
+    /// When a fault of before the beam begins.
+    fn before_beam(&self, injection: Injection) -> Ticks {
+        let once = injection.effect().happens_once();
+        Ticks::ZERO.after(if once { self.config.periods.gate.times(FIRST_MOMENT) } else { Span::ZERO })
+    }
+}
+
+#[cfg(test)]
+mod tests;

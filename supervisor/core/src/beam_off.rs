@@ -1,0 +1,129 @@
+//! The beam while it should be off: no pulse, no charge above leakage, and no open gate.
+//!
+//! Watched in every phase in which this guard does not give its permit, deliveries or not.
+
+use crate::fault::Fault;
+use crate::guard::nanos;
+use crate::machine::{Machine, Timing};
+use crate::note::FaultReport;
+use crate::units::{Charge, Span, Ticks};
+use crate::wire::{GateState, GateStatus};
+
+/// The counts from which anything more is beam that nobody asked for.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    at: Ticks,
+    gate: u32,
+    pulses: [u32; 2],
+    charge: [Charge; 2],
+}
+
+/// The watch on a beam that should be off.
+#[derive(Clone, Copy, Debug)]
+pub struct BeamOff {
+    settle: Span,
+    leakage: [i32; 2],
+    /// Charge of one pulse on each monitor: what may still arrive.
+    pulse: [Charge; 2],
+    off_since: Option<Ticks>,
+    open_since: Option<Ticks>,
+    base: Option<Base>,
+}
+
+/// What gate and chambers count at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    /// The gate's report, of the bus that spoke last.
+    pub gate: GateStatus,
+    /// Pulses of each chamber.
+    pub pulses: [u32; 2],
+    /// Charge of each chamber.
+    pub charge: [Charge; 2],
+}
+
+impl BeamOff {
+    /// A watch that has not begun.
+    #[must_use]
+    pub const fn new(machine: &Machine) -> Self {
+        let [first, second] = machine.monitors;
+        Self {
+            // frames of the last pulse may still be under way
+            settle: machine.timing.agreement.plus(machine.timing.dose.times(Timing::STALE_PERIODS)),
+            leakage: [first.leakage_block, second.leakage_block],
+            pulse: [Charge::ZERO, Charge::ZERO],
+            off_since: None,
+            open_since: None,
+            base: None,
+        }
+    }
+
+    /// What one pulse of the coming delivery is expected to be.
+    pub fn expect(&mut self, pulse: [Charge; 2]) {
+        self.pulse = pulse;
+        self.base = None;
+    }
+
+    /// The permit is given again: nothing to watch.
+    pub fn rest(&mut self) {
+        self.off_since = None;
+        self.open_since = None;
+        self.base = None;
+    }
+
+    /// Forgets the counts, because they begin anew.
+    pub fn recount(&mut self) {
+        self.base = None;
+        self.off_since = None;
+    }
+
+    /// Watches; to be called whenever counts changed and our permit is not given. `proving` is the one time when the gate
+    /// opens on purpose.
+    pub fn watch(&mut self, now: Ticks, counts: &Counts, stale_after: Span, proving: bool) -> Option<FaultReport> {
+        let off_since = *self.off_since.get_or_insert(now);
+        let open = matches!(counts.gate.state, GateState::Open) && !proving;
+        if open {
+            let since = *self.open_since.get_or_insert(now);
+            let (open_for, limit) = (now.since(since.max(off_since)), stale_after.times(2));
+            if open_for > limit {
+                return Some(FaultReport::of(Fault::GateOpenUnasked).measured(nanos(open_for), nanos(limit)));
+            }
+        } else {
+            self.open_since = None;
+        }
+        let Some(base) = &self.base else {
+            if now.since(off_since) > self.settle {
+                let Counts { gate, pulses, charge } = *counts;
+                self.base = Some(Base { at: now, gate: gate.pulses, pulses, charge });
+            }
+            return None;
+        };
+        Self::more_than(base, counts).or_else(|| self.charge_above_leakage(now, base, counts))
+    }
+
+    fn more_than(base: &Base, counts: &Counts) -> Option<FaultReport> {
+        let fault = |measured: u32, limit: u32, monitor: u8| {
+            let report = FaultReport::of(Fault::PulsesWhileClosed).monitor(monitor);
+            (measured > limit).then(|| report.measured(i64::from(measured), i64::from(limit)))
+        };
+        let ([first, second], [base_first, base_second]) = (counts.pulses, base.pulses);
+        fault(counts.gate.pulses, base.gate, 0).or(fault(first, base_first, 1)).or(fault(second, base_second, 2))
+    }
+
+    fn charge_above_leakage(&self, now: Ticks, base: &Base, counts: &Counts) -> Option<FaultReport> {
+        let millis = i64::try_from(now.since(base.at).millis()).unwrap_or(i64::MAX);
+        let judge = |monitor: u8, charge: Charge, base: Charge, leakage: i32, pulse: Charge| {
+            // 0.1 pA times a millisecond is 1e-4 pC; and one pulse may always arrive late
+            let leaked = i64::from(leakage).saturating_mul(millis) / 10_000;
+            let limit = Charge::from_picocoulombs(leaked).plus(pulse);
+            let collected = charge.minus(base);
+            (pulse > Charge::ZERO && collected > limit).then(|| {
+                let report = FaultReport::of(Fault::ChargeWhileClosed).monitor(monitor);
+                report.measured(collected.picocoulombs(), limit.picocoulombs())
+            })
+        };
+        let ([first, second], [base_first, base_second]) = (counts.charge, base.charge);
+        let ([leak_first, leak_second], [pulse_first, pulse_second]) = (self.leakage, self.pulse);
+        judge(1, first, base_first, leak_first, pulse_first)
+            .or_else(|| judge(2, second, base_second, leak_second, pulse_second))
+    }
+}

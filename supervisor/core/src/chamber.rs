@@ -1,0 +1,253 @@
+//! One monitor chamber as a guard sees it: believed readings become charge and pulses of this delivery, and each reading
+//! is judged by itself. An invalid reading is never a zero, never "low" and never the old value: it is a fault.
+//!
+//! Every guard that reads a chamber has a `Chamber` of its own; they share nothing.
+
+use crate::fault::Fault;
+use crate::frame::{Frame, Origin};
+use crate::hearing::{Heard, Hearing};
+use crate::machine::{Beam, Machine, Order};
+use crate::note::{FaultReport, FrameCounts};
+use crate::units::{Charge, Span, Ticks};
+use crate::wire::{DoseReading, dose_flag};
+
+/// On a machine without pulses a stretch of beam this long is judged as if it were a pulse.
+pub const STRETCH: Span = Span::from_millis(100);
+
+/// Pulses in a row under 10 % of the expected charge that are a fault.
+const NO_SIGNAL_PULSES: u32 = 2;
+/// Pulses in a row under 50 % of the expected charge that are a fault.
+const LOW_PULSES: u32 = 3;
+
+/// What a frame brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reading {
+    /// Pulses since the last believed frame.
+    pub pulses: u32,
+    /// Charge since the last believed frame.
+    pub charge: Charge,
+}
+
+/// A chamber and what it collected in this delivery.
+#[derive(Clone, Copy, Debug)]
+pub struct Chamber {
+    monitor: u8,
+    hearing: Hearing,
+    last: Option<DoseReading>,
+    charge: Charge,
+    peak: Charge,
+    pulses: u32,
+    expected: Charge,
+    full_scale: Charge,
+    continuous: bool,
+    /// Charge that came in frames without a pulse since the last one with a pulse.
+    uncounted: Charge,
+    /// Beam time since the last judged stretch, on a machine without pulses.
+    stretch: Span,
+    last_at: Ticks,
+    low_run: u32,
+    no_signal_run: u32,
+    still_run: u32,
+}
+
+impl Chamber {
+    /// The chamber of monitor 1 or 2 of `machine`.
+    #[must_use]
+    pub const fn new(monitor: u8, machine: &Machine) -> Self {
+        let [first, second] = machine.monitors;
+        Self {
+            monitor,
+            hearing: Hearing::new(machine.protection),
+            last: None,
+            charge: Charge::ZERO,
+            peak: Charge::ZERO,
+            pulses: 0,
+            expected: Charge::ZERO,
+            full_scale: if monitor == 1 { first.full_scale } else { second.full_scale },
+            continuous: matches!(machine.beam, Beam::Continuous),
+            uncounted: Charge::ZERO,
+            stretch: Span::ZERO,
+            last_at: Ticks::ZERO,
+            low_run: 0,
+            no_signal_run: 0,
+            still_run: 0,
+        }
+    }
+
+    /// Starts a delivery: charge and pulses count from here, each pulse is expected as `order` says.
+    pub fn begin(&mut self, order: &Order) {
+        let [first, second] = order.expected_pulse;
+        self.expected = if self.monitor == 1 { first } else { second };
+        self.charge = Charge::ZERO;
+        self.peak = Charge::ZERO;
+        self.pulses = 0;
+        self.uncounted = Charge::ZERO;
+        self.stretch = Span::ZERO;
+        self.low_run = 0;
+        self.no_signal_run = 0;
+        self.still_run = 0;
+    }
+
+    /// Charge of this delivery.
+    #[must_use]
+    pub const fn charge(&self) -> Charge {
+        self.charge
+    }
+
+    /// Pulses of this delivery.
+    #[must_use]
+    pub const fn pulses(&self) -> u32 {
+        self.pulses
+    }
+
+    /// Expected charge of one pulse.
+    #[must_use]
+    pub const fn expected(&self) -> Charge {
+        self.expected
+    }
+
+    /// The ear, for ages.
+    #[must_use]
+    pub const fn hearing(&self) -> &Hearing {
+        &self.hearing
+    }
+
+    /// Takes a frame; `None` is one that brought nothing. `beam` tells whether the gate is open and beam is requested,
+    /// which only a machine without pulses needs.
+    ///
+    /// # Errors
+    /// The fault that the frame or its reading is.
+    pub fn take(
+        &mut self,
+        now: Ticks,
+        origin: Origin,
+        frame: &Frame,
+        beam: bool,
+        counts: &mut FrameCounts,
+    ) -> Result<Option<Reading>, FaultReport> {
+        match self.hearing.hear(now, origin, frame, counts) {
+            Heard::Fault(fault) => return Err(self.report(fault, 0, 0)),
+            Heard::Repeat => return Ok(None),
+            Heard::Fresh => {}
+        }
+        let reading = DoseReading::decode(frame);
+        let Some(before) = self.last.replace(reading) else {
+            self.last_at = now;
+            return self.flagged(reading.flags).map(|()| Some(Reading::default()));
+        };
+        let elapsed = now.since(self.last_at);
+        self.last_at = now;
+        let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
+        let charge = reading.charge.since(before.charge);
+        self.charge = self.charge.plus(charge);
+        if pulses >= 0x8000 {
+            // sixteen bits that went back: the electronics began anew
+            return Err(self.report(Fault::ChamberRestarted, i64::from(reading.pulses), i64::from(before.pulses)));
+        }
+        self.pulses = self.pulses.saturating_add(pulses);
+        self.flagged(reading.flags)?;
+        if self.expected > Charge::ZERO {
+            if self.continuous {
+                self.judge_stretch(charge, elapsed, beam)?;
+            } else {
+                self.judge(pulses, charge)?;
+            }
+        }
+        Ok(Some(Reading { pulses, charge }))
+    }
+
+    fn flagged(&self, flags: u8) -> Result<(), FaultReport> {
+        let fault = if flags & dose_flag::SATURATED != 0 {
+            Fault::Saturated
+        } else if flags & dose_flag::OVERRANGE != 0 {
+            Fault::OverRange
+        } else if flags & (dose_flag::FAULT | dose_flag::SELF_TEST) != 0 {
+            Fault::ChamberReportsFault
+        } else {
+            return Ok(());
+        };
+        Err(self.report(fault, i64::from(flags), 0))
+    }
+
+    /// Judges `charge` for `pulses` pulses. A frame's charge contains the whole of every pulse that it counts, and may
+    /// contain more; what came before its pulse was counted is carried to that pulse.
+    fn judge(&mut self, pulses: u32, charge: Charge) -> Result<(), FaultReport> {
+        let charge = charge.plus(self.uncounted);
+        let full_scale = self.full_scale.times(pulses.max(1));
+        if charge >= full_scale {
+            return Err(self.report(Fault::FullScale, charge.picocoulombs(), full_scale.picocoulombs()));
+        }
+        let high = self.expected.times(pulses.saturating_add(1));
+        if charge > high {
+            return Err(self.report(Fault::PulseHigh, charge.picocoulombs(), high.picocoulombs()));
+        }
+        self.falls()?;
+        if pulses == 0 {
+            self.uncounted = charge;
+            return Ok(());
+        }
+        self.uncounted = Charge::ZERO;
+        self.too_little(pulses, charge)
+    }
+
+    fn falls(&mut self) -> Result<(), FaultReport> {
+        if self.charge > self.peak {
+            self.peak = self.charge;
+        }
+        let fallen = self.peak.minus(self.charge);
+        let limit = self.expected.percent(10);
+        if fallen > limit {
+            return Err(self.report(Fault::ChargeFalls, fallen.picocoulombs(), limit.picocoulombs()));
+        }
+        Ok(())
+    }
+
+    fn too_little(&mut self, pulses: u32, charge: Charge) -> Result<(), FaultReport> {
+        let expected = self.expected.times(pulses);
+        let run = |so_far: u32, too_little: bool| if too_little { so_far.saturating_add(pulses) } else { 0 };
+        self.still_run = run(self.still_run, charge == Charge::ZERO);
+        self.no_signal_run = run(self.no_signal_run, charge < expected.percent(10));
+        self.low_run = run(self.low_run, charge < expected.percent(50));
+        let (fault, percent) = if self.still_run >= NO_SIGNAL_PULSES {
+            (Fault::ChargeStandsStill, 10)
+        } else if self.no_signal_run >= NO_SIGNAL_PULSES {
+            (Fault::NoSignal, 10)
+        } else if self.low_run >= LOW_PULSES {
+            (Fault::PulseLow, 50)
+        } else {
+            return Ok(());
+        };
+        Err(self.report(fault, charge.picocoulombs(), expected.percent(percent).picocoulombs()))
+    }
+
+    /// Without pulses: the charge of each tenth of a second of beam is judged as if it were a pulse.
+    fn judge_stretch(&mut self, charge: Charge, elapsed: Span, beam: bool) -> Result<(), FaultReport> {
+        if charge >= self.full_scale {
+            return Err(self.report(Fault::FullScale, charge.picocoulombs(), self.full_scale.picocoulombs()));
+        }
+        self.falls()?;
+        if !beam {
+            self.stretch = Span::ZERO;
+            self.uncounted = Charge::ZERO;
+            return Ok(());
+        }
+        self.stretch = self.stretch.plus(elapsed);
+        self.uncounted = self.uncounted.plus(charge);
+        let tenths = u32::try_from(self.stretch.nanos().checked_div(STRETCH.nanos()).unwrap_or(0)).unwrap_or(u32::MAX);
+        let high = self.expected.times(tenths.saturating_add(1)).times(2);
+        if self.uncounted > high {
+            return Err(self.report(Fault::PulseHigh, self.uncounted.picocoulombs(), high.picocoulombs()));
+        }
+        if tenths == 0 {
+            return Ok(());
+        }
+        let charge = self.uncounted;
+        self.stretch = Span::ZERO;
+        self.uncounted = Charge::ZERO;
+        self.too_little(tenths, charge)
+    }
+
+    fn report(&self, fault: Fault, measured: i64, limit: i64) -> FaultReport {
+        FaultReport { pulses: self.pulses, ..FaultReport::of(fault) }.monitor(self.monitor).measured(measured, limit)
+    }
+}

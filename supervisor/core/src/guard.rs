@@ -1,0 +1,327 @@
+//! A guard: one permit, one word about the beam. [`Guard`] is what the threads turn; the four kinds differ only in what
+//! they judge ([`crate::dose`], [`crate::time`], [`crate::interlock`]). What all of them have in common, the permit, the
+//! phase, the latched faults and the notes on their way out, is [`Common`].
+
+use crate::dose::DoseGuard;
+use crate::fault::{Fault, FaultSet};
+use crate::frame::{Bus, Frame, Origin};
+use crate::hearing::fault_of;
+use crate::interlock::InterlockGuard;
+use crate::machine::{Machine, Timing};
+use crate::note::{Command, FaultReport, FrameCounts, Input, Note, Output, Phase};
+use crate::permit::PermitSender;
+use crate::time::TimeGuard;
+use crate::units::{Span, Ticks};
+use crate::wire::{self, Reason};
+
+/// Notes that can wait for their turn; faults are latched besides, so that a note lost here loses no fault.
+const NOTES: usize = 4;
+
+/// What every guard has.
+#[derive(Clone, Copy, Debug)]
+pub struct Common {
+    /// Which guard this is.
+    pub who: wire::Guard,
+    /// Its permit.
+    pub permit: PermitSender,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when it stands there.
+    pub since: Ticks,
+    /// Counters of frames.
+    pub counts: FrameCounts,
+    faults: FaultSet,
+    notes: [Option<Note>; NOTES],
+    timing: Timing,
+    last_step: Ticks,
+    next_health: Ticks,
+}
+
+impl Common {
+    /// A guard at rest.
+    #[must_use]
+    pub const fn new(who: wire::Guard, machine: &Machine) -> Self {
+        Self {
+            who,
+            permit: PermitSender::new(who, machine.timing.permit),
+            phase: Phase::Idle,
+            since: Ticks::ZERO,
+            counts: FrameCounts { fresh: 0, lost: 0, repeated: 0, distrusted: 0 },
+            faults: FaultSet::EMPTY,
+            notes: [None; NOTES],
+            timing: machine.timing,
+            last_step: Ticks::ZERO,
+            next_health: Ticks::ZERO,
+        }
+    }
+
+    /// Whether a fault found now ends a delivery or a proof.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        match self.phase {
+            Phase::Proving | Phase::Armed | Phase::Delivering | Phase::Interrupted => true,
+            Phase::Idle | Phase::Ended => false,
+        }
+    }
+
+    /// The latched faults.
+    #[must_use]
+    pub const fn faults(&self) -> FaultSet {
+        self.faults
+    }
+
+    /// Latches a fault and trips the permit. Without a delivery only beam that nobody asked for is latched: all else
+    /// is counted by its finder and will be found again when it matters.
+    pub fn raise(&mut self, now: Ticks, report: FaultReport) {
+        let matters = self.is_active() || matches!(report.fault.group(), crate::fault::Group::Beam);
+        if !matters || self.faults.contains(report.fault) {
+            return;
+        }
+        self.faults = self.faults.with(report.fault);
+        self.tell(Note::Fault(report));
+        if self.is_active() {
+            self.permit.trip(Reason::Fault);
+            self.enter(now, Phase::Ended);
+        }
+    }
+
+    /// Lets a note out as soon as those before it are out. A fault goes to the front.
+    pub fn tell(&mut self, note: Note) {
+        if matches!(note, Note::Fault(_)) {
+            self.notes.rotate_right(1);
+            if let Some(first) = self.notes.first_mut() {
+                *first = Some(note);
+            }
+        } else if let Some(place) = self.notes.iter_mut().find(|place| place.is_none()) {
+            *place = Some(note);
+        }
+    }
+
+    /// Takes on a new phase.
+    pub fn enter(&mut self, now: Ticks, phase: Phase) {
+        self.phase = phase;
+        self.since = now;
+    }
+
+    /// What every guard does with a command; false when the guard must look at it itself.
+    fn command(&mut self, now: Ticks, command: &Command) {
+        match *command {
+            Command::TakeUp { delivery } => self.offer(now, delivery, Phase::Proving),
+            Command::Arm { delivery, .. } => self.offer(now, delivery, Phase::Armed),
+            Command::Prove { lease } => {
+                if matches!(self.phase, Phase::Proving) {
+                    self.permit.permit(lease);
+                }
+            }
+            Command::Silence => {
+                if matches!(self.phase, Phase::Proving) {
+                    self.permit.silence();
+                }
+            }
+            Command::Withhold => {
+                self.permit.withhold();
+                if matches!(self.phase, Phase::Delivering) {
+                    self.enter(now, Phase::Interrupted);
+                }
+            }
+            Command::Deliver => {
+                if matches!(self.phase, Phase::Armed | Phase::Interrupted) && self.faults.is_empty() {
+                    self.enter(now, Phase::Delivering);
+                }
+            }
+            Command::End(reason) => {
+                if self.is_active() {
+                    self.permit.trip(reason);
+                    self.enter(now, Phase::Ended);
+                }
+            }
+            Command::Acknowledge => {
+                if !self.is_active() {
+                    self.faults = FaultSet::EMPTY;
+                    self.enter(now, Phase::Idle);
+                }
+            }
+            Command::Heartbeat => {}
+        }
+    }
+
+    /// Offers a delivery to the gate; never while a fault is latched.
+    fn offer(&mut self, now: Ticks, delivery: u16, phase: Phase) {
+        if self.faults.is_empty() && delivery != 0 {
+            self.permit.take_up(delivery);
+            self.enter(now, phase);
+        }
+    }
+
+    /// Our own identifier came in: the echo of our frame, or somebody who pretends to be us.
+    fn own_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        if !(matches!(origin, Origin::Echo) && self.permit.echo(frame)) {
+            self.counts.distrusted = self.counts.distrusted.wrapping_add(1);
+            self.raise(now, FaultReport::of(Fault::Impostor).on(bus));
+        }
+    }
+
+    /// The checks of a guard on itself: did it turn in time, and did the bus take its permit.
+    fn check_itself(&mut self, now: Ticks) {
+        let gap = now.since(self.last_step);
+        let budget = self.timing.permit.plus(self.timing.lateness_budget);
+        self.last_step = now;
+        let judged = matches!(self.phase, Phase::Armed | Phase::Delivering | Phase::Interrupted);
+        if judged && gap > budget && now.since(self.since) > budget {
+            self.raise(now, FaultReport::of(Fault::GuardLate).measured(nanos(gap), nanos(budget)));
+        }
+        let unsent = self.permit.unsent_for(now);
+        if judged && unsent > self.timing.stale_after {
+            let limit = nanos(self.timing.stale_after);
+            self.raise(now, FaultReport::of(Fault::PermitUnsent).measured(nanos(unsent), limit));
+        }
+    }
+
+    fn health_is_due(&mut self, now: Ticks) -> bool {
+        let due = now >= self.next_health;
+        if due {
+            self.next_health = now.after(self.timing.status);
+        }
+        due
+    }
+
+    fn output(&mut self, now: Ticks) -> Output {
+        let transmit = self.permit.poll(now);
+        let note = self.notes.first_mut().and_then(Option::take);
+        if note.is_some() {
+            self.notes.rotate_left(1);
+        }
+        Output { transmit, note }
+    }
+}
+
+/// A span as a number for a report.
+#[must_use]
+pub fn nanos(span: Span) -> i64 {
+    i64::try_from(span.nanos()).unwrap_or(i64::MAX)
+}
+
+/// What the four kinds of guards have to tell apart.
+trait Judge {
+    fn common(&mut self) -> &mut Common;
+    /// A frame that is not this guard's own permit.
+    fn frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame);
+    /// A command, after `Common` has done its part.
+    fn command(&mut self, now: Ticks, command: &Command);
+    /// The passing of time, at every step.
+    fn tick(&mut self, now: Ticks);
+    /// What would be a fault if a delivery began now.
+    fn standing(&self, now: Ticks) -> FaultSet;
+}
+
+macro_rules! judge {
+    ($kind:ty) => {
+        impl Judge for $kind {
+            fn common(&mut self) -> &mut Common {
+                &mut self.common
+            }
+            fn frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+                self.on_frame(now, bus, origin, frame);
+            }
+            fn command(&mut self, now: Ticks, command: &Command) {
+                self.on_command(now, command);
+            }
+            fn tick(&mut self, now: Ticks) {
+                self.on_tick(now);
+            }
+            fn standing(&self, now: Ticks) -> FaultSet {
+                self.standing(now)
+            }
+        }
+    };
+}
+
+judge!(DoseGuard);
+judge!(TimeGuard);
+judge!(InterlockGuard);
+
+fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
+    let common = guard.common();
+    common.check_itself(now);
+    match input {
+        Input::Frame { bus, origin, frame } if frame.id == common.who.permit_id() => {
+            common.own_frame(now, *bus, *origin, frame);
+        }
+        Input::Frame { bus, origin, frame } => guard.frame(now, *bus, *origin, frame),
+        Input::Trouble { bus, trouble } => {
+            common.counts.distrusted = common.counts.distrusted.wrapping_add(1);
+            if let Some(fault) = fault_of(*trouble) {
+                common.raise(now, FaultReport::of(fault).on(*bus));
+            }
+        }
+        Input::Tick => {}
+        Input::Unsent => {
+            // nothing may be handed out here: the caller has just learnt that the queue is full
+            common.permit.unsent();
+            return Output::default();
+        }
+        Input::Command(command) => {
+            common.command(now, command);
+            guard.command(now, command);
+        }
+    }
+    guard.tick(now);
+    if guard.common().health_is_due(now) {
+        let standing = guard.standing(now);
+        let common = guard.common();
+        let (phase, faults, frames) = (common.phase, common.faults, common.counts);
+        common.tell(Note::Health { phase, faults, standing, frames });
+    }
+    guard.common().output(now)
+}
+
+/// One of the four guards.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "four of them exist, each in the memory of its own thread")]
+pub enum Guard {
+    /// A dose guard, on monitor 1 or 2.
+    Dose(DoseGuard),
+    /// The time guard.
+    Time(TimeGuard),
+    /// The interlock guard.
+    Interlock(InterlockGuard),
+}
+
+impl Guard {
+    /// The guard `who` of `machine`, at rest.
+    #[must_use]
+    pub const fn new(who: wire::Guard, machine: &Machine) -> Self {
+        match who {
+            wire::Guard::Dose1 | wire::Guard::Dose2 => Self::Dose(DoseGuard::new(who, machine)),
+            wire::Guard::Time => Self::Time(TimeGuard::new(machine)),
+            wire::Guard::Interlock => Self::Interlock(InterlockGuard::new(machine)),
+        }
+    }
+
+    /// Frame, tick or command in; permit and note out. The whole decision of a guard is this call; it never waits,
+    /// allocates or panics.
+    #[inline(never)]
+    pub fn step(&mut self, now: Ticks, input: &Input) -> Output {
+        match self {
+            Self::Dose(guard) => turn(guard, now, input),
+            Self::Time(guard) => turn(guard, now, input),
+            Self::Interlock(guard) => turn(guard, now, input),
+        }
+    }
+
+    /// When [`Input::Tick`] is due at the latest.
+    #[must_use]
+    pub const fn due(&self) -> Ticks {
+        self.common().permit.due()
+    }
+
+    /// What all guards have.
+    #[must_use]
+    pub const fn common(&self) -> &Common {
+        match self {
+            Self::Dose(guard) => &guard.common,
+            Self::Time(guard) => &guard.common,
+            Self::Interlock(guard) => &guard.common,
+        }
+    }
+}

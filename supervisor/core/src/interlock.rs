@@ -1,0 +1,511 @@
+//! The interlock guard: everything that no dose and no clock can see alone.
+//!
+//! It hears both buses: the gate on each, both chambers, their status and the linac's. It judges each chamber as the dose
+//! guards do, and then what only both together show: that gate and chambers count the same pulses, that the chambers
+//! agree, that the rate is right, that the set-up is the planned one, that there is no beam while there should be none.
+//! Its lease ends at the last pulse that it has judged on both chambers, plus the window.
+//!
+//! The judgements themselves live in `chamber`, `agreement`, `rate`, `set_up` and `beam_off`; here they are put in order.
+
+use crate::agreement::Agreement;
+use crate::beam_off::{BeamOff, Counts};
+use crate::chamber::Chamber;
+use crate::common_checks::{stale, swapped};
+use crate::fault::{Fault, FaultSet};
+use crate::frame::{Bus, Frame, Origin};
+use crate::guard::{Common, nanos};
+use crate::hearing::{Heard, Hearing, with_if};
+use crate::machine::{Beam, Machine, Order, Protection, Timing};
+use crate::note::{Command, FaultReport, Note, Phase};
+use crate::rate::{Rate, Verdict};
+use crate::set_up::{chamber_fault, deviation, leakage_warning, open_interlocks};
+use crate::units::{Dose, Span, Ticks};
+use crate::wire::{
+    self, ChamberStatus, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_DOSE,
+    MON1_STATUS, MON2_DOSE, MON2_STATUS, NO_PULSE_LIMIT,
+};
+
+/// The gate as one bus shows it.
+#[derive(Clone, Copy, Debug)]
+struct GateView {
+    hearing: Hearing,
+    status: Option<GateStatus>,
+}
+
+/// A chamber's status.
+#[derive(Clone, Copy, Debug)]
+struct StatusView {
+    hearing: Hearing,
+    status: Option<ChamberStatus>,
+}
+
+/// The interlock guard.
+#[derive(Clone, Copy, Debug)]
+pub struct InterlockGuard {
+    /// What every guard has.
+    pub common: Common,
+    machine: Machine,
+    order: Option<Order>,
+    first: Chamber,
+    second: Chamber,
+    gate_a: GateView,
+    gate_b: GateView,
+    first_status: StatusView,
+    second_status: StatusView,
+    linac_hearing: Hearing,
+    linac: Option<LinacStatus>,
+    agreement: Agreement,
+    rate: Rate,
+    beam_off: BeamOff,
+    /// The gate's report that came last, on whichever bus.
+    gate: Option<GateStatus>,
+    gate_base: u32,
+    seen_open: bool,
+    judged: u32,
+    beam_since: Option<Ticks>,
+    last_pulse: Ticks,
+    heartbeat: Ticks,
+    warned: FaultSet,
+    next_judged_note: Ticks,
+}
+
+impl InterlockGuard {
+    /// The interlock guard of `machine`.
+    #[must_use]
+    pub const fn new(machine: &Machine) -> Self {
+        let ear = Hearing::new(machine.protection);
+        let gate = GateView { hearing: Hearing::new(Protection::E2e), status: None };
+        Self {
+            common: Common::new(wire::Guard::Interlock, machine),
+            machine: *machine,
+            order: None,
+            first: Chamber::new(1, machine),
+            second: Chamber::new(2, machine),
+            gate_a: gate,
+            gate_b: gate,
+            first_status: StatusView { hearing: ear, status: None },
+            second_status: StatusView { hearing: ear, status: None },
+            linac_hearing: ear,
+            linac: None,
+            agreement: Agreement::new(machine),
+            rate: Rate::new(machine),
+            beam_off: BeamOff::new(machine),
+            gate: None,
+            gate_base: 0,
+            seen_open: false,
+            judged: 0,
+            beam_since: None,
+            last_pulse: Ticks::ZERO,
+            heartbeat: Ticks::ZERO,
+            warned: FaultSet::EMPTY,
+            next_judged_note: Ticks::ZERO,
+        }
+    }
+
+    const fn is_delivering(&self) -> bool {
+        matches!(self.common.phase, Phase::Delivering)
+    }
+
+    const fn timing(&self) -> &Timing {
+        &self.machine.timing
+    }
+
+    fn is_open(&self) -> bool {
+        self.gate.is_some_and(|gate| matches!(gate.state, GateState::Open))
+    }
+
+    fn is_requested(&self) -> bool {
+        self.linac.is_some_and(|linac| linac.beam_requested())
+    }
+
+    fn raise(&mut self, now: Ticks, report: FaultReport) {
+        self.common.raise(now, FaultReport { pulses: self.judged, ..report });
+    }
+
+    fn warn(&mut self, report: FaultReport) {
+        if !self.warned.contains(report.fault) {
+            self.warned = self.warned.with(report.fault);
+            self.common.tell(Note::Warning(FaultReport { pulses: self.judged, ..report }));
+        }
+    }
+
+    pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        if swapped(frame.id, &self.machine, bus) {
+            self.common.counts.distrusted = self.common.counts.distrusted.wrapping_add(1);
+            self.raise(now, FaultReport::of(Fault::SwappedBuses).on(bus));
+            return;
+        }
+        match frame.id {
+            MON1_DOSE | MON2_DOSE => self.on_dose(now, bus, origin, frame),
+            GATE_STATUS => self.on_gate(now, bus, origin, frame),
+            LINAC_STATUS if bus == self.machine.linac_bus => self.on_linac(now, bus, origin, frame),
+            MON1_STATUS | MON2_STATUS => self.on_chamber_status(now, bus, origin, frame),
+            _ => {}
+        }
+    }
+
+    fn on_dose(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        let beam = self.is_open() && self.is_requested();
+        let is_first = frame.id == MON1_DOSE;
+        let chamber = if is_first { &mut self.first } else { &mut self.second };
+        let reading = match chamber.take(now, origin, frame, beam, &mut self.common.counts) {
+            Ok(Some(reading)) => reading,
+            Ok(None) => return,
+            Err(report) => return self.raise(now, report.on(bus)),
+        };
+        if reading.pulses > 0 {
+            self.last_pulse = now;
+        }
+        if !self.is_delivering() {
+            return;
+        }
+        if is_first && beam {
+            let [first, _] = self.machine.monitors;
+            let dose = first.dose_per_charge.dose(reading.charge);
+            // the window begins with the first pulse
+            if reading.pulses > 0 || matches!(self.machine.beam, Beam::Continuous) || self.judged > 0 {
+                self.rate.add(now, dose);
+            }
+        }
+        self.judge(now);
+    }
+
+    /// Judges the two chambers and the gate against each other, and renews the lease.
+    fn judge(&mut self, now: Ticks) {
+        let Some(gate) = self.gate else { return };
+        let gate_pulses = gate.pulses.saturating_sub(self.gate_base);
+        let chambers = [self.first.pulses(), self.second.pulses()];
+        let lease_used = matches!(gate.cause, CloseCause::LeaseUsed);
+        if let Some(report) = self.agreement.counts(now, gate_pulses, chambers, lease_used) {
+            return self.raise(now, report);
+        }
+        if self.first.pulses() == self.second.pulses() {
+            let (first, second) = self.doses();
+            if let Some(report) = self.agreement.doses(first, second) {
+                return self.raise(now, report);
+            }
+        }
+        match self.rate.judge(now) {
+            Verdict::Fine => {}
+            Verdict::Warn(report) => self.warn(report),
+            Verdict::Trip(report) => return self.raise(now, report),
+        }
+        self.judged = self.judged.max(gate_pulses.min(self.first.pulses()).min(self.second.pulses()));
+        self.renew();
+    }
+
+    fn doses(&self) -> (Dose, Dose) {
+        let [first, second] = self.machine.monitors;
+        (first.dose_per_charge.dose(self.first.charge()), second.dose_per_charge.dose(self.second.charge()))
+    }
+
+    fn renew(&mut self) {
+        let lease = match self.machine.beam {
+            Beam::Pulsed { window, .. } => self.judged.saturating_add(window).min(NO_PULSE_LIMIT - 2),
+            Beam::Continuous => NO_PULSE_LIMIT,
+        };
+        self.common.permit.permit(lease);
+    }
+
+    fn on_gate(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        let view = match bus {
+            Bus::A => &mut self.gate_a,
+            Bus::B => &mut self.gate_b,
+        };
+        match view.hearing.hear(now, origin, frame, &mut self.common.counts) {
+            Heard::Fresh => {}
+            Heard::Repeat => return,
+            Heard::Fault(fault) => return self.raise(now, FaultReport::of(fault).on(bus)),
+        }
+        let Ok(status) = GateStatus::decode(frame) else {
+            return self.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus));
+        };
+        let before = view.status.replace(status);
+        let told = |gate: GateStatus| (gate.state, gate.cause, gate.closed_by, gate.pulses);
+        if before.map(told) != Some(told(status)) {
+            self.common.tell(Note::Gate { bus, status });
+        }
+        self.gate = Some(status);
+        if matches!(self.common.phase, Phase::Delivering | Phase::Interrupted)
+            && before.is_some_and(|before| status.pulses < before.pulses)
+        {
+            return self.raise(now, FaultReport::of(Fault::GateRestarted).on(bus));
+        }
+        if self.is_delivering() {
+            self.gate_while_delivering(now, &status);
+        }
+    }
+
+    fn gate_while_delivering(&mut self, now: Ticks, status: &GateStatus) {
+        match status.state {
+            GateState::Open => self.seen_open = true,
+            GateState::Closed | GateState::Latched => {
+                self.rate.rest();
+                let hold = matches!(status.cause, CloseCause::None | CloseCause::HardwareInterlock)
+                    && matches!(status.state, GateState::Closed);
+                if self.seen_open && !(self.machine.beam_hold && hold) {
+                    return self.interrupt(now, *status);
+                }
+            }
+        }
+        self.judge(now);
+    }
+
+    /// The gate closed while this guard gave its permit: nothing opens it again without an act.
+    fn interrupt(&mut self, now: Ticks, status: GateStatus) {
+        self.common.permit.withhold();
+        self.common.enter(now, Phase::Interrupted);
+        self.common.tell(Note::Interrupted { status });
+    }
+
+    fn on_linac(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        match self.linac_hearing.hear(now, origin, frame, &mut self.common.counts) {
+            Heard::Fresh => {}
+            Heard::Repeat => return,
+            Heard::Fault(fault) => return self.raise(now, FaultReport::of(fault).on(bus)),
+        }
+        match LinacStatus::decode(frame) {
+            Ok(status) => {
+                self.linac = Some(status);
+                self.check_linac(now);
+            }
+            Err(_) => self.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
+        }
+    }
+
+    fn check_linac(&mut self, now: Ticks) {
+        let Some(status) = self.linac else { return };
+        if !self.common.is_active() {
+            return;
+        }
+        if let Some(fault) = open_interlocks(&status).gravest() {
+            return self.raise(now, FaultReport::of(fault));
+        }
+        if matches!(self.common.phase, Phase::Proving) {
+            if status.beam_requested() {
+                self.raise(now, FaultReport::of(Fault::RequestedEarly));
+            }
+        } else if let Some(report) = self.order.and_then(|order| deviation(&status, &order.set_up)) {
+            self.raise(now, report);
+        }
+    }
+
+    fn on_chamber_status(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        let monitor = if frame.id == MON1_STATUS { 1 } else { 2 };
+        let view = if monitor == 1 { &mut self.first_status } else { &mut self.second_status };
+        match view.hearing.hear(now, origin, frame, &mut self.common.counts) {
+            Heard::Fresh => {}
+            Heard::Repeat => return,
+            Heard::Fault(fault) => return self.raise(now, FaultReport::of(fault).on(bus).monitor(monitor)),
+        }
+        match ChamberStatus::decode(frame) {
+            Ok(status) => {
+                view.status = Some(status);
+                self.check_chamber(now, monitor, &status);
+            }
+            Err(_) => self.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus).monitor(monitor)),
+        }
+    }
+
+    fn check_chamber(&mut self, now: Ticks, monitor: u8, status: &ChamberStatus) {
+        if !self.common.is_active() {
+            return;
+        }
+        let [first, second] = self.machine.monitors;
+        let limits = if monitor == 1 { first } else { second };
+        let beam_off = matches!(self.common.phase, Phase::Proving | Phase::Armed);
+        if let Some(report) = chamber_fault(status, &limits, beam_off) {
+            self.raise(now, report.monitor(monitor));
+        } else if beam_off && let Some(report) = leakage_warning(status, &limits) {
+            self.warn(report.monitor(monitor));
+        }
+    }
+
+    pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
+        match command {
+            Command::TakeUp { .. } if matches!(self.common.phase, Phase::Proving) => {
+                self.order = None;
+                self.warned = FaultSet::EMPTY;
+                self.beam_off.recount();
+                self.check_set_up(now);
+            }
+            Command::Arm { order, .. } if matches!(self.common.phase, Phase::Armed) => self.load(now, order),
+            Command::Deliver if self.is_delivering() => self.begin(now),
+            Command::End(_) => self.compare_at_end(),
+            Command::Heartbeat => self.heartbeat = now,
+            Command::TakeUp { .. }
+            | Command::Prove { .. }
+            | Command::Silence
+            | Command::Withhold
+            | Command::Arm { .. }
+            | Command::Deliver
+            | Command::Acknowledge => {}
+        }
+    }
+
+    fn load(&mut self, now: Ticks, order: &Order) {
+        self.order = Some(*order);
+        self.judged = 0;
+        self.gate_base = 0;
+        self.first.begin(order);
+        self.second.begin(order);
+        self.agreement.begin(order);
+        self.rate.begin(order);
+        self.beam_off.expect(order.expected_pulse);
+        self.check_set_up(now);
+    }
+
+    fn check_set_up(&mut self, now: Ticks) {
+        self.heartbeat = now;
+        self.check_linac(now);
+        if let Some(status) = self.first_status.status {
+            self.check_chamber(now, 1, &status);
+        }
+        if let Some(status) = self.second_status.status {
+            self.check_chamber(now, 2, &status);
+        }
+    }
+
+    fn begin(&mut self, now: Ticks) {
+        if self.judged == 0 {
+            self.gate_base = self.gate.map_or(0, |gate| gate.pulses);
+        }
+        self.seen_open = false;
+        self.beam_since = None;
+        self.last_pulse = now;
+        self.beam_off.rest();
+        self.renew();
+    }
+
+    fn compare_at_end(&mut self) {
+        if self.order.is_some() {
+            let (first, second) = self.doses();
+            if let Some(report) = self.agreement.doses_at_end(first, second) {
+                self.warn(report);
+            }
+        }
+    }
+
+    pub(crate) fn on_tick(&mut self, now: Ticks) {
+        if self.common.permit.is_given() && !matches!(self.common.phase, Phase::Proving) {
+            self.beam_is_on(now);
+        } else {
+            self.beam_is_off(now);
+        }
+        if self.common.is_active() {
+            self.check_ages(now);
+            self.check_session(now);
+        }
+        if now >= self.next_judged_note {
+            self.next_judged_note = now.after(self.timing().status);
+            let (pulses, lease) = (self.judged, self.common.permit.current().lease);
+            let (dose_per_second, requested) = (self.rate.dose_per_second(now), self.is_requested());
+            self.common.tell(Note::Judged { pulses, lease, dose_per_second, requested });
+        }
+    }
+
+    fn beam_is_on(&mut self, now: Ticks) {
+        if !(self.is_open() && self.is_requested()) {
+            self.beam_since = None;
+        } else if self.beam_since.is_none() {
+            self.beam_since = Some(now);
+        }
+        if let (Some(since), Beam::Pulsed { .. }) = (self.beam_since, self.machine.beam) {
+            let waiting = now.since(since.max(self.last_pulse));
+            let limit = self.machine.no_pulse_after;
+            if waiting > limit {
+                self.raise(now, FaultReport::of(Fault::NoPulse).measured(nanos(waiting), nanos(limit)));
+            }
+        }
+        // a gate that does not open although all is asked for is an interruption too
+        let patience = self.timing().stale_after.times(4);
+        if !self.seen_open
+            && !self.machine.beam_hold
+            && now.since(self.common.since) > patience
+            && let Some(status) = self.gate
+        {
+            self.interrupt(now, status);
+        }
+        if self.is_delivering() {
+            self.judge(now);
+        }
+    }
+
+    fn beam_is_off(&mut self, now: Ticks) {
+        let Some(gate) = self.gate else { return };
+        if matches!(self.machine.beam, Beam::Continuous) && matches!(gate.state, GateState::Open) {
+            // without pulses the charge that is still coming is known only once the gate has closed
+            self.beam_off.recount();
+        }
+        let counts = Counts {
+            gate,
+            pulses: [self.first.pulses(), self.second.pulses()],
+            charge: [self.first.charge(), self.second.charge()],
+        };
+        let proving = matches!(self.common.phase, Phase::Proving);
+        if let Some(report) = self.beam_off.watch(now, &counts, self.timing().stale_after, proving) {
+            self.raise(now, report);
+        }
+    }
+
+    fn check_ages(&mut self, now: Ticks) {
+        let (since, timing, second_bus) = (self.common.since, self.machine.timing, self.machine.second_bus());
+        let (dose, gate, status) = (timing.dose, timing.gate, timing.status);
+        let two_buses = !self.machine.single_bus;
+        let found = stale(self.first.hearing(), now, since, dose, Fault::DoseStale)
+            .map(|report| report.monitor(1).on(Bus::A))
+            .or_else(|| {
+                stale(self.second.hearing(), now, since, dose, Fault::DoseStale)
+                    .map(|report| report.monitor(2).on(second_bus))
+            })
+            .or_else(|| stale(&self.gate_a.hearing, now, since, gate, Fault::GateStale).map(|report| report.on(Bus::A)))
+            .or_else(|| {
+                let report = stale(&self.gate_b.hearing, now, since, gate, Fault::GateStale);
+                report.filter(|_| two_buses).map(|report| report.on(Bus::B))
+            })
+            .or_else(|| {
+                stale(&self.first_status.hearing, now, since, status, Fault::StatusStale)
+                    .map(|report| report.monitor(1).on(Bus::A))
+            })
+            .or_else(|| {
+                stale(&self.second_status.hearing, now, since, status, Fault::StatusStale)
+                    .map(|report| report.monitor(2).on(second_bus))
+            })
+            .or_else(|| {
+                stale(&self.linac_hearing, now, since, status, Fault::StatusStale)
+                    .map(|report| report.on(self.machine.linac_bus))
+            });
+        if let Some(report) = found {
+            self.raise(now, report);
+        }
+    }
+
+    fn check_session(&mut self, now: Ticks) {
+        let (silence, limit) = (now.since(self.heartbeat), self.timing().session_silence);
+        if silence > limit {
+            self.raise(now, FaultReport::of(Fault::SessionSilent).measured(nanos(silence), nanos(limit)));
+        }
+    }
+
+    pub(crate) fn standing(&self, now: Ticks) -> FaultSet {
+        let timing = self.timing();
+        let silent = |ear: &Hearing, period: Span| ear.silent(now, period.times(Timing::STALE_PERIODS));
+        let dose = silent(self.first.hearing(), timing.dose) || silent(self.second.hearing(), timing.dose);
+        let gate = silent(&self.gate_a.hearing, timing.gate)
+            || (!self.machine.single_bus && silent(&self.gate_b.hearing, timing.gate));
+        let status = silent(&self.first_status.hearing, timing.status)
+            || silent(&self.second_status.hearing, timing.status)
+            || silent(&self.linac_hearing, timing.status);
+        let set = self.linac.map_or(FaultSet::EMPTY, |status| open_interlocks(&status));
+        let set = with_if(with_if(set, dose, Fault::DoseStale), gate, Fault::GateStale);
+        let set = with_if(set, status, Fault::StatusStale);
+        let [first, second] = self.machine.monitors;
+        let chamber = |view: &StatusView, limits| {
+            view.status.and_then(|status| chamber_fault(&status, limits, !self.is_open())).map(|report| report.fault)
+        };
+        [chamber(&self.first_status, &first), chamber(&self.second_status, &second)]
+            .into_iter()
+            .flatten()
+            .fold(set, FaultSet::with)
+    }
+}

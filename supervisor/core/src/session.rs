@@ -1,0 +1,454 @@
+//! The session: what the four guards are asked to do, and what became of the delivery.
+//!
+//! It hears the guards' notes and the operator's acts, leads the state ([`crate::state`]) and answers with directives. It
+//! decides nothing about a beam that is on: each guard ends the beam by itself, and the session only tells the others.
+//! Its own silence ends the beam too, because the interlock guard misses its heartbeat.
+
+use crate::fault::{Fault, FaultSet};
+use crate::frame::Bus;
+use crate::guard::nanos;
+use crate::machine::{Machine, Order};
+use crate::note::{Command, FaultReport, Note};
+use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
+use crate::state::{Event, Refused, State, next};
+use crate::units::{Span, Ticks};
+use crate::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
+
+/// What the operator asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Prove the guards and arm this delivery. Both ids are durable and were never sent before.
+    Arm {
+        /// Id of the proof.
+        proof: u16,
+        /// Id of the delivery.
+        delivery: u16,
+        /// The plan in counts.
+        order: Order,
+    },
+    /// Give the permits.
+    Begin,
+    /// Withhold the permits.
+    Interrupt,
+    /// Go on after an interruption.
+    Resume,
+    /// End the delivery for good.
+    Terminate,
+    /// Clear what was latched.
+    Acknowledge,
+}
+
+/// What happens to a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Happening {
+    /// A guard tells something.
+    Note(Guard, Note),
+    /// The operator acts.
+    Act(Act),
+    /// What stands against a beam in the service itself (rings, records, memory).
+    Standing(FaultSet),
+    /// Time passes.
+    Tick,
+}
+
+/// A command for some of the guards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Directive {
+    /// For whom, as a sum of [`Guard::bit`].
+    pub to: u8,
+    /// The command.
+    pub command: Command,
+}
+
+/// What ended a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum EndedBy {
+    /// A guard.
+    Guard(Guard),
+    /// The operator.
+    Operator,
+    /// The session itself: a failed proof, a silent guard.
+    Session,
+}
+
+impl EndedBy {
+    /// The name that people and programs see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Guard(guard) => guard.name(),
+            Self::Operator => "operator",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// What the session tells of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionNote {
+    /// A new state.
+    State(State),
+    /// The delivery ended.
+    Ended(EndedBy),
+    /// The session itself found a fault.
+    Fault(FaultReport),
+    /// A guard's proof failed in this step.
+    ProofFailed(Guard, ProofStep),
+    /// A guard is proven.
+    Proven(Guard),
+}
+
+/// Places of the two queues out of the session; both are emptied after every happening.
+const PLACES: usize = 6;
+
+/// The session.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    machine: Machine,
+    state: State,
+    arming: Option<(u16, u16, Order)>,
+    proving: Option<Proving>,
+    taking_up: Option<Ticks>,
+    gates: [Option<GateStatus>; 2],
+    standing: [FaultSet; 4],
+    own_standing: FaultSet,
+    healthy: [Option<Ticks>; 4],
+    began: Ticks,
+    resumes: u8,
+    first_fault: Option<FaultReport>,
+    to_acknowledge: bool,
+    ended_by: Option<EndedBy>,
+    next_heartbeat: Ticks,
+    directives: [Option<Directive>; PLACES],
+    notes: [Option<SessionNote>; PLACES],
+}
+
+impl Session {
+    /// A session of `machine`, inhibited.
+    #[must_use]
+    pub const fn new(machine: &Machine) -> Self {
+        Self {
+            machine: *machine,
+            state: State::Inhibited,
+            arming: None,
+            proving: None,
+            taking_up: None,
+            gates: [None; 2],
+            standing: [FaultSet::EMPTY; 4],
+            own_standing: FaultSet::EMPTY,
+            healthy: [None; 4],
+            began: Ticks::ZERO,
+            resumes: 0,
+            first_fault: None,
+            to_acknowledge: false,
+            ended_by: None,
+            next_heartbeat: Ticks::ZERO,
+            directives: [None; PLACES],
+            notes: [None; PLACES],
+        }
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// What ended the last delivery.
+    #[must_use]
+    pub const fn ended_by(&self) -> Option<EndedBy> {
+        self.ended_by
+    }
+
+    /// The fault that ended the last delivery.
+    #[must_use]
+    pub const fn fault(&self) -> Option<FaultReport> {
+        self.first_fault
+    }
+
+    /// What stands against a beam: what the guards and the service see, and a guard that does not report.
+    #[must_use]
+    pub fn standing(&self, now: Ticks) -> FaultSet {
+        let set = self.standing.iter().fold(self.own_standing, |set, &one| set.union(one));
+        let set = if self.to_acknowledge { set.with(Fault::EndDisagreement) } else { set };
+        if self.silent_guard(now).is_some() { set.with(Fault::GuardSilent) } else { set }
+    }
+
+    /// The next directive; to be asked for until there is none, after every happening.
+    pub fn directive(&mut self) -> Option<Directive> {
+        take_first(&mut self.directives)
+    }
+
+    /// The next note; to be asked for until there is none, after every happening.
+    pub fn note(&mut self) -> Option<SessionNote> {
+        take_first(&mut self.notes)
+    }
+
+    /// Something happens.
+    ///
+    /// # Errors
+    /// [`Refused`] when the operator asks for what has no place now.
+    pub fn happen(&mut self, now: Ticks, happening: &Happening) -> Result<(), Refused> {
+        match happening {
+            Happening::Note(guard, note) => self.heard(now, *guard, note),
+            Happening::Act(act) => return self.act(now, act),
+            Happening::Standing(faults) => self.own_standing = *faults,
+            Happening::Tick => self.tick(now),
+        }
+        Ok(())
+    }
+
+    /// Takes the session to Armed without a proof. Only for judging a recording, which cannot answer one.
+    pub fn arm_unproven(&mut self, delivery: u16, order: Order) {
+        self.state = State::Armed;
+        self.direct(EVERY_GUARD, Command::Arm { delivery, order });
+    }
+
+    fn is_active(&self) -> bool {
+        match self.state {
+            State::Proving | State::Armed | State::Delivering | State::Interrupted => true,
+            State::Inhibited | State::Ready | State::Complete | State::Tripped => false,
+        }
+    }
+
+    fn go(&mut self, event: Event) -> Result<(), Refused> {
+        let state = next(self.state, event)?;
+        if state != self.state {
+            self.state = state;
+            self.tell(SessionNote::State(state));
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, now: Ticks, guard: Guard, note: &Note) {
+        match note {
+            Note::Fault(report) => self.trip(EndedBy::Guard(guard), *report),
+            Note::Reached => self.reached(guard),
+            Note::Gate { bus, status } => {
+                let index = match bus {
+                    Bus::A => 0,
+                    Bus::B => 1,
+                };
+                if let Some(place) = self.gates.get_mut(index) {
+                    *place = Some(*status);
+                }
+                self.prove(now);
+            }
+            Note::Interrupted { .. } => {
+                if self.go(Event::Interrupted).is_ok() {
+                    self.direct(EVERY_GUARD, Command::Withhold);
+                }
+            }
+            Note::Health { standing, faults, .. } => {
+                if let Some(place) = self.standing.get_mut(guard.index()) {
+                    *place = standing.union(*faults);
+                }
+                if let Some(place) = self.healthy.get_mut(guard.index()) {
+                    *place = Some(now);
+                }
+            }
+            Note::Warning(report) => {
+                if matches!(report.fault, Fault::EndDisagreement) {
+                    self.to_acknowledge = true;
+                }
+            }
+            Note::Dose { .. } | Note::Time { .. } | Note::Judged { .. } => {}
+        }
+    }
+
+    fn reached(&mut self, guard: Guard) {
+        if self.go(Event::DoseReached).is_ok() {
+            self.end(EndedBy::Guard(guard), Reason::DoseReached);
+        }
+    }
+
+    fn trip(&mut self, by: EndedBy, report: FaultReport) {
+        let was_active = self.is_active();
+        if self.first_fault.is_none() {
+            self.first_fault = Some(report);
+        }
+        if self.go(Event::FaultFound).is_ok() && was_active {
+            self.end(by, Reason::Fault);
+        }
+    }
+
+    fn end(&mut self, by: EndedBy, reason: Reason) {
+        self.proving = None;
+        self.taking_up = None;
+        self.arming = None;
+        self.ended_by = Some(by);
+        self.direct(EVERY_GUARD, Command::End(reason));
+        self.tell(SessionNote::Ended(by));
+    }
+
+    fn act(&mut self, now: Ticks, act: &Act) -> Result<(), Refused> {
+        match act {
+            Act::Arm { proof, delivery, order } => {
+                self.go(Event::ArmRequested)?;
+                self.arming = Some((*proof, *delivery, *order));
+                self.proving = Some(Proving::new(now, &self.machine));
+                self.first_fault = None;
+                self.ended_by = None;
+                self.resumes = 0;
+                self.began = now;
+                self.direct(EVERY_GUARD, Command::TakeUp { delivery: *proof });
+            }
+            Act::Begin => {
+                if self.taking_up.is_some() {
+                    return Err(Refused { state: self.state, event: Event::BeamOn });
+                }
+                self.go(Event::BeamOn)?;
+                self.direct(EVERY_GUARD, Command::Deliver);
+            }
+            Act::Interrupt => {
+                self.go(Event::Interrupted)?;
+                self.direct(EVERY_GUARD, Command::Withhold);
+            }
+            Act::Resume => self.resume()?,
+            Act::Terminate => {
+                self.go(Event::Terminated)?;
+                self.end(EndedBy::Operator, Reason::Operator);
+            }
+            Act::Acknowledge => {
+                self.go(Event::Acknowledged)?;
+                self.to_acknowledge = false;
+                self.direct(EVERY_GUARD, Command::Acknowledge);
+            }
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), Refused> {
+        let latched = self.gates.iter().flatten().any(|gate| matches!(gate.state, GateState::Latched));
+        if latched {
+            return Err(Refused { state: self.state, event: Event::ResumeRequested });
+        }
+        if matches!(self.state, State::Interrupted) && self.resumes >= self.machine.resume_limit {
+            let (resumes, limit) = (i64::from(self.resumes), i64::from(self.machine.resume_limit));
+            let report = FaultReport::of(Fault::ResumeLimit).measured(resumes.saturating_add(1), limit);
+            self.tell(SessionNote::Fault(report));
+            self.trip(EndedBy::Session, report);
+            return Ok(());
+        }
+        self.go(Event::ResumeRequested)?;
+        self.resumes = self.resumes.saturating_add(1);
+        self.direct(EVERY_GUARD, Command::Deliver);
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Ticks) {
+        if now >= self.next_heartbeat {
+            self.next_heartbeat = now.after(self.machine.timing.status);
+            self.direct(EVERY_GUARD, Command::Heartbeat);
+        }
+        if matches!(self.state, State::Inhibited | State::Ready) {
+            let event = if self.standing(now).is_empty() { Event::Cleared } else { Event::Blocked };
+            let _fits_both_states = self.go(event);
+        }
+        if self.is_active()
+            && let Some(guard) = self.silent_guard(now)
+        {
+            let limit = nanos(self.machine.timing.session_silence);
+            let report = FaultReport::of(Fault::GuardSilent).measured(i64::from(guard.bit()), limit);
+            self.tell(SessionNote::Fault(report));
+            self.trip(EndedBy::Session, report);
+        }
+        self.prove(now);
+    }
+
+    fn silent_guard(&self, now: Ticks) -> Option<Guard> {
+        let limit = self.machine.timing.session_silence;
+        let silent = |guard: &Guard| match self.healthy.get(guard.index()) {
+            Some(Some(last)) => now.since(*last) > limit,
+            Some(None) | None => true,
+        };
+        Guard::ALL.into_iter().find(silent)
+    }
+
+    /// What every bus shows of the gate, or nothing where they differ.
+    fn shown(&self) -> Option<GateStatus> {
+        let [a, b] = self.gates;
+        if self.machine.single_bus {
+            return a;
+        }
+        let told = |gate: GateStatus| (gate.state, gate.cause, gate.closed_by, gate.pulses);
+        if a.map(told) == b.map(told) { a } else { None }
+    }
+
+    fn prove(&mut self, now: Ticks) {
+        let shown = self.shown();
+        if let Some(since) = self.taking_up {
+            return self.take_up(now, since, shown);
+        }
+        let Some(mut proving) = self.proving else { return };
+        let guard = proving.guard();
+        let progress = proving.look(now, shown);
+        let turned = proving.guard() != guard || matches!(progress, Progress::Proven);
+        self.proving = Some(proving);
+        if turned {
+            self.tell(SessionNote::Proven(guard));
+        }
+        match progress {
+            Progress::Wait => {}
+            Progress::Ask(to, Ask::Prove(lease)) => self.direct(to, Command::Prove { lease }),
+            Progress::Ask(to, Ask::Withhold) => self.direct(to, Command::Withhold),
+            Progress::Ask(to, Ask::Silence) => self.direct(to, Command::Silence),
+            Progress::Proven => {
+                self.proving = None;
+                self.taking_up = Some(now);
+                if let Some((_, delivery, order)) = self.arming {
+                    self.direct(EVERY_GUARD, Command::Arm { delivery, order });
+                }
+            }
+            Progress::Failed(guard, step) => {
+                self.tell(SessionNote::ProofFailed(guard, step));
+                let fault = if matches!(step, ProofStep::TakeUp) { Fault::GateNotTakenUp } else { Fault::ProofFailed };
+                self.trip_by_proof(guard, fault);
+            }
+        }
+    }
+
+    fn trip_by_proof(&mut self, guard: Guard, fault: Fault) {
+        let report = FaultReport::of(fault).measured(i64::from(guard.bit()), 0);
+        self.tell(SessionNote::Fault(report));
+        self.trip(EndedBy::Session, report);
+    }
+
+    /// Waits until the gate holds the delivery itself.
+    fn take_up(&mut self, now: Ticks, since: Ticks, shown: Option<GateStatus>) {
+        let stale_after = self.machine.timing.stale_after;
+        let taken = shown.is_some_and(|status| {
+            matches!((status.state, status.cause), (GateState::Closed, CloseCause::PermitWithheld))
+                && status.closed_by == EVERY_GUARD
+                && status.pulses == 0
+        });
+        let waited: Span = now.since(since);
+        if taken && waited >= stale_after {
+            self.taking_up = None;
+            self.arming = None;
+            let _fits_proving = self.go(Event::Proven);
+        } else if waited > stale_after.times(4).plus(self.machine.timing.session_silence) {
+            self.trip_by_proof(Guard::Interlock, Fault::GateNotTakenUp);
+        }
+    }
+
+    fn direct(&mut self, to: u8, command: Command) {
+        if let Some(place) = self.directives.iter_mut().find(|place| place.is_none()) {
+            *place = Some(Directive { to, command });
+        }
+    }
+
+    fn tell(&mut self, note: SessionNote) {
+        if let Some(place) = self.notes.iter_mut().find(|place| place.is_none()) {
+            *place = Some(note);
+        }
+    }
+}
+
+fn take_first<T: Copy>(places: &mut [Option<T>; PLACES]) -> Option<T> {
+    let first = places.first_mut().and_then(Option::take);
+    if first.is_some() {
+        places.rotate_left(1);
+    }
+    first
+}

@@ -1,0 +1,229 @@
+//! The time guard: counts the beam-on time by its own clock and ends the beam when the limit is reached.
+//!
+//! It runs from the first sign of beam (beam requested, gate open, or a pulse on any chamber) until its own permit is
+//! withdrawn, and never waits for a sign to stop. Beside its own clock it watches the gate's: for each stretch of open,
+//! requested beam the two may differ by 2 % and 50 ms, so that neither a slow host nor a slow gate goes unseen.
+//! It integrates no dose; from a chamber's frame it takes only whether a pulse came.
+
+use crate::common_checks::stale;
+use crate::fault::{Fault, FaultSet};
+use crate::frame::{Arrival, Bus, Frame, Origin, Receiver, accept_unprotected};
+use crate::guard::{Common, nanos};
+use crate::hearing::{Heard, Hearing, with_if};
+use crate::machine::{Machine, Protection, Timing};
+use crate::note::{Command, FaultReport, Note, Phase};
+use crate::units::{Span, Ticks};
+use crate::wire::{
+    self, DoseReading, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_DOSE, MON2_DOSE,
+    NO_PULSE_LIMIT,
+};
+
+/// What two clocks may differ by, besides 2 %.
+const CLOCK_SLACK: Span = Span::from_millis(50);
+
+/// A stretch of beam in which the two clocks are compared.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    began: Ticks,
+    gate_elapsed: Span,
+    gate_last: u16,
+}
+
+/// The time guard.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeGuard {
+    /// What every guard has.
+    pub common: Common,
+    timing: Timing,
+    linac_bus: Bus,
+    gate: Hearing,
+    linac: Hearing,
+    limit: Span,
+    /// Beam-on time up to `running`, and since when it runs on.
+    elapsed: Span,
+    running: Option<Ticks>,
+    requested: bool,
+    open: bool,
+    gate_centiseconds: u16,
+    stretch: Option<Stretch>,
+    pulses_seen: [Option<u16>; 2],
+    protection: Protection,
+    next_clock: Ticks,
+}
+
+impl TimeGuard {
+    /// The time guard of `machine`.
+    #[must_use]
+    pub const fn new(machine: &Machine) -> Self {
+        Self {
+            common: Common::new(wire::Guard::Time, machine),
+            timing: machine.timing,
+            linac_bus: machine.linac_bus,
+            gate: Hearing::new(Protection::E2e),
+            linac: Hearing::new(machine.protection),
+            limit: Span::ZERO,
+            elapsed: Span::ZERO,
+            running: None,
+            requested: false,
+            open: false,
+            gate_centiseconds: 0,
+            stretch: None,
+            pulses_seen: [None; 2],
+            protection: machine.protection,
+            next_clock: Ticks::ZERO,
+        }
+    }
+
+    pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        match frame.id {
+            // the gate speaks on both buses; this guard lives on bus A
+            GATE_STATUS if matches!(bus, Bus::A) => match self.gate.hear(now, origin, frame, &mut self.common.counts) {
+                Heard::Fresh => match GateStatus::decode(frame) {
+                    Ok(status) => self.gate_says(now, &status),
+                    Err(_) => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
+                },
+                Heard::Repeat => {}
+                Heard::Fault(fault) => self.common.raise(now, FaultReport::of(fault).on(bus)),
+            },
+            LINAC_STATUS => match self.linac.hear(now, origin, frame, &mut self.common.counts) {
+                Heard::Fresh => match LinacStatus::decode(frame) {
+                    Ok(status) => self.requested = status.beam_requested(),
+                    Err(_) => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
+                },
+                Heard::Repeat => {}
+                Heard::Fault(fault) => self.common.raise(now, FaultReport::of(fault).on(bus)),
+            },
+            MON1_DOSE => self.chamber_says(now, 0, frame),
+            MON2_DOSE => self.chamber_says(now, 1, frame),
+            _ => {}
+        }
+    }
+
+    /// A pulse on any chamber is a sign of beam. Whether the frame is honest is judged by the guards that integrate it;
+    /// here even a doubtful one may only start the clock, never stop it.
+    fn chamber_says(&mut self, now: Ticks, chamber: usize, frame: &Frame) {
+        let arrival = match self.protection {
+            Protection::E2e => Receiver::new().accept(frame),
+            Protection::None => accept_unprotected(frame),
+        };
+        let pulses = DoseReading::decode(frame).pulses;
+        let Some(seen) = self.pulses_seen.get_mut(chamber) else { return };
+        let before = seen.replace(pulses);
+        if matches!(arrival, Arrival::Fresh { .. }) && before.is_some_and(|before| before != pulses) {
+            self.sign_of_beam(now);
+        }
+    }
+
+    fn sign_of_beam(&mut self, now: Ticks) {
+        if matches!(self.common.phase, Phase::Delivering) && self.running.is_none() {
+            self.running = Some(now);
+        }
+    }
+
+    fn gate_says(&mut self, now: Ticks, status: &GateStatus) {
+        self.open = matches!(status.state, GateState::Open);
+        self.gate_centiseconds = status.beam_on_centiseconds;
+        if !(self.open && self.requested && matches!(self.common.phase, Phase::Delivering)) {
+            self.stretch = None;
+            return;
+        }
+        match &mut self.stretch {
+            None => {
+                self.stretch =
+                    Some(Stretch { began: now, gate_elapsed: Span::ZERO, gate_last: status.beam_on_centiseconds });
+            }
+            Some(stretch) => {
+                let step = status.beam_on_centiseconds.wrapping_sub(stretch.gate_last);
+                stretch.gate_last = status.beam_on_centiseconds;
+                stretch.gate_elapsed = stretch.gate_elapsed.plus(Span::from_millis(u64::from(step)).times(10));
+                let host = now.since(stretch.began);
+                let difference = host.difference(stretch.gate_elapsed);
+                let limit = CLOCK_SLACK.plus(Span::from_nanos(host.nanos() / 50));
+                if difference > limit {
+                    let report = FaultReport::of(Fault::ClocksDisagree).measured(nanos(difference), nanos(limit));
+                    self.common.raise(now, report);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
+        match command {
+            Command::Arm { order, .. } => {
+                self.limit = order.time_limit;
+                self.elapsed = Span::ZERO;
+                self.running = None;
+                self.stretch = None;
+            }
+            Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
+                self.stretch = None;
+                self.common.permit.permit(NO_PULSE_LIMIT);
+            }
+            Command::TakeUp { .. }
+            | Command::Prove { .. }
+            | Command::Silence
+            | Command::Withhold
+            | Command::Deliver
+            | Command::End(_)
+            | Command::Acknowledge
+            | Command::Heartbeat => {}
+        }
+        self.stop_if_withdrawn(now);
+    }
+
+    fn stop_if_withdrawn(&mut self, now: Ticks) {
+        if !self.common.permit.is_given()
+            && let Some(since) = self.running.take()
+        {
+            self.elapsed = self.elapsed.plus(now.since(since));
+            self.tell_clock(now);
+        }
+    }
+
+    /// Beam-on time by this guard's clock.
+    #[must_use]
+    pub fn beam_on(&self, now: Ticks) -> Span {
+        match self.running {
+            Some(since) => self.elapsed.plus(now.since(since)),
+            None => self.elapsed,
+        }
+    }
+
+    pub(crate) fn on_tick(&mut self, now: Ticks) {
+        if self.requested || self.open {
+            self.sign_of_beam(now);
+        }
+        if matches!(self.common.phase, Phase::Delivering) {
+            let beam_on = self.beam_on(now);
+            if beam_on >= self.limit {
+                let report = FaultReport::of(Fault::TimeLimit).measured(nanos(beam_on), nanos(self.limit));
+                self.common.raise(now, report);
+            }
+            if now >= self.next_clock {
+                self.next_clock = now.after(self.timing.status);
+                self.tell_clock(now);
+            }
+        }
+        if self.common.is_active() {
+            let since = self.common.since;
+            if let Some(report) = stale(&self.gate, now, since, self.timing.gate, Fault::GateStale) {
+                self.common.raise(now, report.on(Bus::A));
+            }
+            if let Some(report) = stale(&self.linac, now, since, self.timing.status, Fault::StatusStale) {
+                self.common.raise(now, report.on(self.linac_bus));
+            }
+        }
+        self.stop_if_withdrawn(now);
+    }
+
+    fn tell_clock(&mut self, now: Ticks) {
+        let (beam_on, limit, gate_centiseconds) = (self.beam_on(now), self.limit, self.gate_centiseconds);
+        self.common.tell(Note::Time { beam_on, limit, gate_centiseconds });
+    }
+
+    pub(crate) fn standing(&self, now: Ticks) -> FaultSet {
+        let silent = |ear: &Hearing, period: Span| ear.silent(now, period.times(Timing::STALE_PERIODS));
+        let set = with_if(FaultSet::EMPTY, silent(&self.gate, self.timing.gate), Fault::GateStale);
+        with_if(set, silent(&self.linac, self.timing.status), Fault::StatusStale)
+    }
+}

@@ -1,0 +1,203 @@
+//! The session thread: turns the conductor in real time, carries the operator's acts to it and the entries to whoever
+//! wants them. It is no guard: it may lock, allocate and log; when it falls silent, the interlock guard ends the beam.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use beam_core::fault::{Fault, FaultSet};
+use beam_core::session::Act;
+use beam_core::state::{Refused, State};
+use beam_core::units::Ticks;
+use beam_drivers::clock;
+use beam_drivers::realtime::{ThreadWish, spawn};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::conductor::{Conductor, Entry};
+use crate::progress::Progress;
+use crate::recorder::Recorder;
+
+/// How often the session turns when nobody acts.
+const TURN: Duration = Duration::from_millis(2);
+
+enum Request {
+    Act(Box<Act>, Sender<Result<(), Refused>>),
+    Record(Recorder, Sender<()>),
+    StopRecording(Sender<Option<Recorder>>),
+}
+
+/// What other threads see of the session.
+#[derive(Debug, Default)]
+pub struct View {
+    progress: Mutex<Progress>,
+    lost_records: Mutex<[u64; 4]>,
+    turned: Mutex<Ticks>,
+}
+
+impl View {
+    /// The progress as it stands.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        lock(&self.progress).clone()
+    }
+
+    /// Records that each guard's ring lost.
+    #[must_use]
+    pub fn lost_records(&self) -> [u64; 4] {
+        *lock(&self.lost_records)
+    }
+
+    /// When each guard told something last.
+    #[must_use]
+    pub fn heard(&self) -> [Ticks; 4] {
+        lock(&self.progress).heard
+    }
+
+    /// When the session turned last.
+    #[must_use]
+    pub fn turned(&self) -> Ticks {
+        *lock(&self.turned)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // a panic aborts the process, so nobody can have left it half written
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The session's thread and the way to it.
+#[derive(Debug)]
+pub struct Desk {
+    requests: Sender<Request>,
+    view: Arc<View>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// The session no longer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl Desk {
+    /// Starts the session thread. `watch` sees every entry; `service_standing` are faults of the service itself.
+    ///
+    /// # Errors
+    /// When the kernel starts no thread.
+    pub fn start(
+        mut conductor: Conductor,
+        service_standing: FaultSet,
+        mut watch: impl FnMut(&Entry) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (requests, incoming) = bounded(16);
+        let view = Arc::new(View::default());
+        let stop = Arc::new(AtomicBool::new(false));
+        let (seen, stopping) = (Arc::clone(&view), Arc::clone(&stop));
+        let thread = spawn("session", ThreadWish::default(), move |_refusals| {
+            let mut recorder = None;
+            while !stopping.load(Ordering::Relaxed) {
+                serve(&incoming, &mut conductor, &seen, &mut recorder, &mut watch);
+                let standing = match &recorder {
+                    Some(recorder) if recorder.lost() > 0 || !recorder.is_writing() => {
+                        service_standing.with(Fault::RecordUnwritable)
+                    }
+                    Some(_) | None => service_standing,
+                };
+                conductor.set_service_standing(standing);
+                conductor.turn(clock::now(), &mut |entry| tell(entry, &seen, &mut recorder, &mut watch));
+                *lock(&seen.lost_records) = conductor.lost();
+                *lock(&seen.turned) = clock::now();
+            }
+        })?;
+        Ok(Self { requests, view, stop, thread })
+    }
+
+    /// What other threads see.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view)
+    }
+
+    /// Asks the session for an act.
+    ///
+    /// # Errors
+    /// The session's refusal, or [`Gone`].
+    pub fn act(&self, act: Act) -> Result<Result<(), Refused>, Gone> {
+        let (answer, answers) = bounded(1);
+        self.requests.send(Request::Act(Box::new(act), answer)).map_err(|_| Gone)?;
+        answers.recv_timeout(Duration::from_secs(5)).map_err(|_| Gone)
+    }
+
+    /// Lets `recorder` have every entry from now on.
+    ///
+    /// # Errors
+    /// [`Gone`] when the session no longer answers.
+    pub fn record(&self, recorder: Recorder) -> Result<(), Gone> {
+        let (done, waits) = bounded(1);
+        self.requests.send(Request::Record(recorder, done)).map_err(|_| Gone)?;
+        waits.recv_timeout(Duration::from_secs(5)).map_err(|_| Gone)
+    }
+
+    /// Takes the recorder back.
+    ///
+    /// # Errors
+    /// [`Gone`] when the session no longer answers.
+    pub fn stop_recording(&self) -> Result<Option<Recorder>, Gone> {
+        let (answer, answers) = bounded(1);
+        self.requests.send(Request::StopRecording(answer)).map_err(|_| Gone)?;
+        answers.recv_timeout(Duration::from_secs(5)).map_err(|_| Gone)
+    }
+
+    /// Waits until the session is in one of `states`, at most for `patience`; says where it stands then.
+    #[must_use]
+    pub fn wait_for(&self, states: &[State], patience: Duration) -> State {
+        let until = std::time::Instant::now() + patience;
+        loop {
+            let state = lock(&self.view.progress).state;
+            if states.contains(&state) || std::time::Instant::now() >= until {
+                return state;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Ends the session; the guards, who then have nobody to command them, end too.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _a_panic_aborts_the_process_first = self.thread.join();
+    }
+}
+
+fn serve(
+    incoming: &Receiver<Request>,
+    conductor: &mut Conductor,
+    view: &View,
+    recorder: &mut Option<Recorder>,
+    watch: &mut impl FnMut(&Entry),
+) {
+    match incoming.recv_timeout(TURN) {
+        Ok(Request::Act(act, answer)) => {
+            let result = conductor.act(clock::now(), &act, &mut |entry| tell(entry, view, recorder, watch));
+            let _nobody_waits_any_more = answer.send(result);
+        }
+        Ok(Request::Record(new, done)) => {
+            *recorder = Some(new);
+            let _nobody_waits_any_more = done.send(());
+        }
+        Ok(Request::StopRecording(answer)) => {
+            let _nobody_waits_any_more = answer.send(recorder.take());
+        }
+        Err(RecvTimeoutError::Timeout) => {}
+        // nobody can ask any more, but the guards still want their heartbeat until `stop` says otherwise
+        Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TURN),
+    }
+}
+
+fn tell(entry: &Entry, view: &View, recorder: &mut Option<Recorder>, watch: &mut impl FnMut(&Entry)) {
+    lock(&view.progress).add(entry);
+    if let Some(recorder) = recorder {
+        recorder.take(entry);
+    }
+    watch(entry);
+}

@@ -1,0 +1,24 @@
+//! The shell around the decision: threads, rings, files, sockets and the command line. It decides nothing about a beam; that
+//! is all in `beam-core`. What may run in a real-time thread is in [`hot`] and nowhere else.
+
+pub mod autopilot;
+pub mod conductor;
+pub mod crew;
+pub mod delivery_ids;
+pub mod demo;
+pub mod describe;
+pub mod desk;
+pub mod hot;
+pub mod live;
+pub mod metrics;
+pub mod prepared;
+pub mod progress;
+pub mod publish;
+pub mod recorder;
+pub mod replay;
+pub mod report;
+pub mod service;
+pub mod simulate;
+pub mod treatment_unit;
+pub mod wiring;
+pub mod world;

@@ -1,0 +1,188 @@
+//! What a person wants to know about a delivery, folded from the entries as they pass: the same numbers feed the live line,
+//! the report, the metrics and `status`.
+
+use beam_core::fault::{Fault, FaultSet};
+use beam_core::frame::Bus;
+use beam_core::note::{FaultReport, FrameCounts, Note};
+use beam_core::record::Body;
+use beam_core::session::{EndedBy, SessionNote};
+use beam_core::state::State;
+use beam_core::units::{Dose, Span, Ticks};
+use beam_core::wire::{GateStatus, Guard, Permit};
+
+use crate::conductor::Entry;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Where the session stands.
+    pub state: State,
+    /// Dose of this delivery on both monitors.
+    pub delivered: [Dose; 2],
+    /// Pulses of this delivery on both monitors.
+    pub pulses: [u32; 2],
+    /// Pulses that the gate counted.
+    pub gate_pulses: u32,
+    /// The lease that each guard sent last.
+    pub leases: [u32; 4],
+    /// Beam-on time by the time guard's clock.
+    pub beam_on: Span,
+    /// Its limit.
+    pub time_limit: Span,
+    /// Mean dose of one second.
+    pub dose_per_second: Dose,
+    /// Whether the console asks for beam.
+    pub requested: bool,
+    /// The gate as bus A and bus B show it.
+    pub gates: [Option<GateStatus>; 2],
+    /// Every fault of the delivery with who found it, in the order in which they were found.
+    pub faults: Vec<(Ticks, Option<Guard>, FaultReport)>,
+    /// Every warning of the delivery.
+    pub warnings: Vec<(Ticks, Guard, FaultReport)>,
+    /// What ended it.
+    pub ended_by: Option<EndedBy>,
+    /// When it ended.
+    pub ended_at: Option<Ticks>,
+    /// A proof that failed, as guard and step.
+    pub proof_failed: Option<(Guard, &'static str)>,
+    /// Guards proven so far.
+    pub proven: u8,
+    /// What stands against a beam, by each guard.
+    pub standing: [FaultSet; 4],
+    /// Counters of frames, by each guard.
+    pub frames: [FrameCounts; 4],
+    /// Worst wake-up lateness of each guard's loop.
+    pub lateness: [Span; 4],
+    /// Worst frame-to-permit latency of each guard.
+    pub latency: [Span; 4],
+    /// Page faults of each guard's thread.
+    pub page_faults: [u32; 4],
+    /// When each guard told something last.
+    pub heard: [Ticks; 4],
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            state: State::Inhibited,
+            delivered: [Dose::ZERO; 2],
+            pulses: [0; 2],
+            gate_pulses: 0,
+            leases: [0; 4],
+            beam_on: Span::ZERO,
+            time_limit: Span::ZERO,
+            dose_per_second: Dose::ZERO,
+            requested: false,
+            gates: [None; 2],
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            ended_by: None,
+            ended_at: None,
+            proof_failed: None,
+            proven: 0,
+            standing: [FaultSet::EMPTY; 4],
+            frames: [FrameCounts::default(); 4],
+            lateness: [Span::ZERO; 4],
+            latency: [Span::ZERO; 4],
+            page_faults: [0; 4],
+            heard: [Ticks::ZERO; 4],
+        }
+    }
+}
+
+impl Progress {
+    /// Adds one entry.
+    pub fn add(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Guard(record) => {
+                let index = record.guard.index();
+                self.heard[index] = record.at;
+                match &record.body {
+                    Body::Note(note) => self.note(record.at, record.guard, note),
+                    Body::Sent { frame, latency, .. } => {
+                        self.latency[index] = self.latency[index].longer(*latency);
+                        if let Ok(permit) = Permit::decode(frame) {
+                            self.leases[index] = permit.lease;
+                        }
+                    }
+                    Body::Loop { lateness, page_faults, .. } => {
+                        self.lateness[index] = self.lateness[index].longer(*lateness);
+                        self.page_faults[index] = *page_faults;
+                    }
+                    Body::Received { .. } | Body::Unsent { .. } | Body::Trouble { .. } => {}
+                }
+            }
+            Entry::Session(at, note) => self.session(*at, note),
+        }
+    }
+
+    fn note(&mut self, at: Ticks, guard: Guard, note: &Note) {
+        match note {
+            Note::Fault(report) => self.fault(at, Some(guard), *report),
+            Note::Warning(report) => self.warnings.push((at, guard, *report)),
+            Note::Dose { pulses, dose, .. } => {
+                let monitor = usize::from(guard == Guard::Dose2);
+                self.delivered[monitor] = *dose;
+                self.pulses[monitor] = *pulses;
+            }
+            Note::Time { beam_on, limit, .. } => {
+                self.beam_on = *beam_on;
+                self.time_limit = *limit;
+            }
+            Note::Gate { bus, status } => {
+                self.gates[usize::from(*bus == Bus::B)] = Some(*status);
+                self.gate_pulses = status.pulses;
+            }
+            Note::Judged { dose_per_second, requested, .. } => {
+                self.dose_per_second = *dose_per_second;
+                self.requested = *requested;
+            }
+            Note::Health { standing, frames, .. } => {
+                self.standing[guard.index()] = *standing;
+                self.frames[guard.index()] = *frames;
+            }
+            Note::Reached | Note::Interrupted { .. } => {}
+        }
+    }
+
+    fn session(&mut self, at: Ticks, note: &SessionNote) {
+        match note {
+            SessionNote::State(state) => {
+                if *state == State::Proving {
+                    let Self { frames, lateness, latency, heard, page_faults, standing, gates, .. } = *self;
+                    *self = Self { frames, lateness, latency, heard, page_faults, standing, gates, ..Self::default() };
+                }
+                self.state = *state;
+            }
+            SessionNote::Ended(by) => {
+                self.ended_by = Some(*by);
+                self.ended_at = Some(at);
+            }
+            SessionNote::Fault(report) => self.fault(at, None, *report),
+            SessionNote::ProofFailed(guard, step) => self.proof_failed = Some((*guard, step.name())),
+            SessionNote::Proven(guard) => self.proven |= guard.bit(),
+        }
+    }
+
+    fn fault(&mut self, at: Ticks, guard: Option<Guard>, report: FaultReport) {
+        self.faults.push((at, guard, report));
+    }
+
+    /// The fault that ended the delivery: the one found first.
+    #[must_use]
+    pub fn fault_found(&self) -> Option<(Option<Guard>, FaultReport)> {
+        self.faults.first().map(|(_, guard, report)| (*guard, *report))
+    }
+
+    /// What stands against a beam.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Fault> {
+        self.standing.iter().fold(FaultSet::EMPTY, |set, &one| set.union(one)).iter().collect()
+    }
+
+    /// Whether the delivery has ended, or none was begun.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Complete | State::Tripped)
+    }
+}

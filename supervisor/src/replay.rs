@@ -1,0 +1,294 @@
+//! `beam-supervisor replay`: judges a candump recording again. Same input, same verdict, bit for bit.
+//!
+//! The unmodified guards and session hear the recorded frames at the recorded times; their own permits go nowhere. A
+//! recording cannot answer a proof, so it is judged from Armed on: from its beginning, or where the recording itself holds
+//! permits, from the moment at which its last delivery was taken up; the operator's begin and resume are then those of the
+//! recording.
+
+use std::fmt;
+use std::path::Path;
+
+use beam_core::frame::{Bus, Frame, Origin, Trouble};
+use beam_core::machine::Machine;
+use beam_core::note::Input;
+use beam_core::session::Act;
+use beam_core::state::State;
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{Guard, PERMIT_DOSE1, Permit, PermitState};
+use beam_drivers::candump::{self, Line};
+
+use crate::conductor::{Conductor, Entry};
+use crate::hot::Seat;
+use crate::prepared::Prepared;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::wiring::{hears, seat_guards};
+
+/// The recording begins here on the virtual clock: nothing may be older than the clock itself.
+const START: Ticks = Ticks::from_nanos(1_000_000_000);
+/// How often the session turns.
+const SESSION_PERIOD: Span = Span::from_millis(5);
+
+/// Why a recording cannot be judged.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// The file cannot be read.
+    Io(std::io::Error),
+    /// A line is no candump line.
+    Line(usize, String),
+    /// It holds no frame of either bus.
+    Empty([String; 2]),
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => {
+                write!(text, "{error}\n    fix: give a recording made by `candump -L` or by this program")
+            }
+            Self::Line(number, what) => write!(text, "line {number}: {what}\n    fix: record with `candump -L`"),
+            Self::Empty([a, b]) => {
+                write!(
+                    text,
+                    "no frame of {a} or {b}\n    fix: name the recording's interfaces as bus A and bus B in the configuration"
+                )
+            }
+        }
+    }
+}
+
+/// What a recording comes to.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The report.
+    pub report: Report,
+    /// Every note in order, as JSON lines: the verdict log.
+    pub log: Vec<serde_json::Value>,
+    /// Frames judged.
+    pub frames: usize,
+}
+
+/// Judges the recording in `path` by `prepared`; `interfaces` are the names of bus A and bus B in it.
+///
+/// # Errors
+/// [`ReplayError`] when it cannot be read.
+pub fn replay(path: &Path, prepared: &Prepared, interfaces: &[String; 2]) -> Result<Verdict, ReplayError> {
+    let lines = candump::read(path).map_err(|error| match error {
+        candump::ReadError::Io(error) => ReplayError::Io(error),
+        candump::ReadError::Line { number, what } => ReplayError::Line(number, what),
+    })?;
+    judge(&lines, prepared, interfaces)
+}
+
+/// Judges lines of a recording.
+///
+/// # Errors
+/// [`ReplayError::Empty`] when there is nothing to judge.
+pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> Result<Verdict, ReplayError> {
+    let bus_of = |line: &Line| match &line.interface {
+        name if *name == interfaces[0] => Some(Bus::A),
+        name if *name == interfaces[1] => Some(Bus::B),
+        _ => None,
+    };
+    let first = lines.iter().find(|line| bus_of(line).is_some());
+    let Some(first) = first else { return Err(ReplayError::Empty(interfaces.clone())) };
+    let begin = first.nanos;
+    let acts = Acts::of(lines);
+    let mut player = Player::new(&prepared.machine);
+    let mut armed = false;
+    for (index, line) in lines.iter().enumerate() {
+        let Some(bus) = bus_of(line) else { continue };
+        player.pass_time(START.after(Span::from_nanos(line.nanos.saturating_sub(begin))));
+        if !armed && index >= acts.arm_at {
+            armed = true;
+            player.conductor.arm_unproven(acts.delivery, prepared.order);
+            player.pass_commands();
+        }
+        if armed {
+            player.act_as(acts.at(index));
+        }
+        player.hear(bus, line);
+    }
+    player.turn_session();
+    let mut report = Report::new(prepared.planned.clone(), acts.delivery, &player.progress);
+    report.notices.extend(prepared.notices.iter().cloned());
+    if !player.progress.is_over() {
+        report.notices.push(format!("the recording ended while the session was {}", player.progress.state.name()));
+    }
+    Ok(Verdict { report, log: player.log, frames: player.frames })
+}
+
+/// What the operator of the recording did, by the permits in it.
+struct Acts {
+    delivery: u16,
+    arm_at: usize,
+    /// Lines at which a permit of this delivery was given again.
+    given: Vec<usize>,
+}
+
+impl Acts {
+    fn of(lines: &[Line]) -> Self {
+        let permits: Vec<(usize, Permit)> = lines
+            .iter()
+            .enumerate()
+            .filter_map(|(index, line)| Some((index, line.frame.filter(|frame| frame.id == PERMIT_DOSE1)?)))
+            .filter_map(|(index, frame)| Some((index, Permit::decode(&frame).ok()?)))
+            .collect();
+        let Some(delivery) = permits.last().map(|(_, permit)| permit.delivery) else {
+            return Self { delivery: 1, arm_at: 0, given: vec![0] };
+        };
+        let own: Vec<_> = permits.iter().filter(|(_, permit)| permit.delivery == delivery).collect();
+        let is_given = |permit: &Permit| permit.state == PermitState::Permit;
+        let mut given = Vec::new();
+        let mut before = false;
+        for (index, permit) in &own {
+            if is_given(permit) && !before {
+                given.push(*index);
+            }
+            before = is_given(permit);
+        }
+        Self { delivery, arm_at: own.first().map_or(0, |(index, _)| *index), given }
+    }
+
+    fn at(&self, index: usize) -> bool {
+        self.given.contains(&index)
+    }
+}
+
+/// The guards and the session, hearing a recording.
+struct Player {
+    seats: [Seat; 4],
+    heard: [[Vec<u16>; 4]; 2],
+    conductor: Conductor,
+    progress: Progress,
+    log: Vec<serde_json::Value>,
+    session_due: Ticks,
+    now: Ticks,
+    frames: usize,
+}
+
+impl Player {
+    fn new(machine: &Machine) -> Self {
+        let (seats, lines) = seat_guards(machine);
+        Self {
+            seats,
+            heard: [Bus::A, Bus::B].map(|bus| Guard::ALL.map(|guard| hears(guard, bus, machine))),
+            conductor: Conductor::new(machine, lines),
+            progress: Progress::default(),
+            log: Vec::new(),
+            session_due: START,
+            now: START,
+            frames: 0,
+        }
+    }
+
+    /// Lets everything happen that is due before `until`.
+    fn pass_time(&mut self, until: Ticks) {
+        loop {
+            let (seat, due) = self
+                .seats
+                .iter()
+                .enumerate()
+                .map(|(index, seat)| (index, seat.due().max(START)))
+                .min_by_key(|(_, due)| *due)
+                .unwrap_or((0, until));
+            if due.min(self.session_due) >= until {
+                self.now = until;
+                return;
+            }
+            if self.session_due <= due {
+                self.now = self.session_due;
+                self.session_due = self.now.after(SESSION_PERIOD);
+                self.turn_session();
+            } else {
+                self.now = due;
+                self.turn(seat, &Input::Tick);
+            }
+        }
+    }
+
+    fn act_as(&mut self, given: bool) {
+        let act = match self.conductor.session().state() {
+            State::Armed if given => Act::Begin,
+            State::Interrupted if given => Act::Resume,
+            _ => return,
+        };
+        let (progress, log, now) = (&mut self.progress, &mut self.log, self.now);
+        let _the_act_fits_the_state = self.conductor.act(now, &act, &mut |entry| note(progress, log, entry));
+        self.pass_commands();
+    }
+
+    fn hear(&mut self, bus: Bus, line: &Line) {
+        let table = usize::from(bus == Bus::B);
+        for index in 0..self.seats.len() {
+            let input = match line.frame {
+                // the recording's own permits were sent by another process
+                Some(Frame { id, .. }) if Guard::ALL.iter().any(|guard| guard.permit_id() == id) => return,
+                Some(frame) if self.heard[table][index].contains(&frame.id) => {
+                    Input::Frame { bus, origin: Origin::Wire, frame }
+                }
+                Some(_) => continue,
+                None if line.id.is_none_or(|id| self.heard[table][index].contains(&id)) => {
+                    Input::Trouble { bus, trouble: Trouble::Malformed }
+                }
+                None => continue,
+            };
+            self.turn(index, &input);
+        }
+        self.frames += 1;
+    }
+
+    fn turn(&mut self, index: usize, input: &Input) {
+        let now = self.now;
+        let mut sent = None;
+        let bus = Bus::A;
+        self.seats[index].turn(
+            now,
+            input,
+            0,
+            &mut |frame: &Frame| {
+                sent = Some(*frame);
+                Ok(())
+            },
+            &|| now,
+        );
+        // nothing carries the permit, so its echo comes at once
+        if let Some(frame) = sent {
+            let echo = Input::Frame { bus, origin: Origin::Echo, frame };
+            self.seats[index].turn(now, &echo, 0, &mut |_: &Frame| Ok(()), &|| now);
+        }
+    }
+
+    fn pass_commands(&mut self) {
+        for index in 0..self.seats.len() {
+            while let Some(input) = self.seats[index].command() {
+                self.turn(index, &input);
+            }
+        }
+    }
+
+    fn turn_session(&mut self) {
+        let (progress, log) = (&mut self.progress, &mut self.log);
+        self.conductor.turn(self.now, &mut |entry| note(progress, log, entry));
+        self.pass_commands();
+    }
+}
+
+fn note(progress: &mut Progress, log: &mut Vec<serde_json::Value>, entry: &Entry) {
+    progress.add(entry);
+    let told = match entry {
+        Entry::Guard(record) => matches!(
+            record.body,
+            beam_core::record::Body::Note(
+                beam_core::note::Note::Fault(_)
+                    | beam_core::note::Note::Warning(_)
+                    | beam_core::note::Note::Reached
+                    | beam_core::note::Note::Interrupted { .. }
+            )
+        ),
+        Entry::Session(..) => true,
+    };
+    if told && let Some(value) = crate::describe::entry_json(entry, START) {
+        log.push(value);
+    }
+}

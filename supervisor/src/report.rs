@@ -1,0 +1,299 @@
+//! The report of a delivery: planned and delivered, what ended it, and how the supervisor itself did. The same field names
+//! and units stand in the report, in the records and in `status --json`.
+
+use std::fmt::Write as _;
+
+use beam_core::note::FaultReport;
+use beam_core::session::EndedBy;
+use beam_core::state::State;
+use beam_core::units::Span;
+use beam_core::wire::Guard;
+use beam_drivers::sim::Truth;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::describe::{fault_json, mu, seconds};
+use crate::progress::Progress;
+
+/// What was planned.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Planned {
+    /// Name of the machine.
+    pub machine: String,
+    /// Field number.
+    pub field: u32,
+    /// Energy in MeV; for a kV tube the tube's.
+    pub energy_mev: f64,
+    /// Applicator.
+    pub applicator: String,
+    /// Docking.
+    pub docking: String,
+    /// Prescribed dose in Gy.
+    pub prescription_gy: f64,
+    /// Isodose in percent that it is prescribed at.
+    pub isodose_percent: f64,
+    /// Preset of monitor 1 in MU.
+    pub planned_mu: f64,
+    /// Limit of monitor 2 in MU.
+    pub backup_mu: f64,
+    /// Pulses that the preset is expected to take; none on a machine without pulses.
+    pub planned_pulses: Option<u32>,
+    /// Limit of the beam-on time in s.
+    pub time_limit_s: f64,
+}
+
+/// How a simulated delivery really went.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Simulated {
+    /// True dose in MU.
+    pub true_mu: f64,
+    /// Pulses that the simulated gate let pass.
+    pub true_pulses: u64,
+    /// Of these, pulses at and after the one at which the injected fault began; the first of them is the faulty one.
+    pub pulses_from_fault: Option<u64>,
+}
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// What was planned.
+    #[serde(flatten)]
+    pub planned: Planned,
+    /// Delivery id on the bus.
+    pub delivery_id: u16,
+    /// Where the session stood at the end.
+    pub state: &'static str,
+    /// What ended it.
+    pub ended_by: Option<&'static str>,
+    /// Dose on monitor 1 and monitor 2 in MU.
+    pub delivered_mu: [f64; 2],
+    /// Pulses as monitor 1 counted them.
+    pub pulses: u32,
+    /// Pulses as both monitors and the gate counted them.
+    pub pulses_counted: [u32; 3],
+    /// Beam-on time in s.
+    pub beam_on_s: f64,
+    /// The fault that ended it.
+    pub fault: Option<Value>,
+    /// Every fault found, in order.
+    pub faults: Vec<Value>,
+    /// Every warning.
+    pub warnings: Vec<Value>,
+    /// A guard and the step in which its proof failed.
+    pub proof_failed: Option<String>,
+    /// What stood against a beam, when none was armed.
+    pub inhibited_by: Vec<&'static str>,
+    /// The simulated unit's own account.
+    pub simulated: Option<Simulated>,
+    /// Worst wake-up lateness of a guard in s; none in virtual time.
+    pub worst_guard_lateness_s: Option<f64>,
+    /// Worst time from a frame to the permit that it caused in s; none in virtual time.
+    pub worst_frame_to_permit_s: Option<f64>,
+    /// Records that were lost.
+    pub records_lost: u64,
+    /// Where metrics were served.
+    pub metrics: Option<String>,
+    /// Where the record was kept.
+    pub records: Option<String>,
+    /// Rights that the kernel refused, and other things to know.
+    pub notices: Vec<String>,
+}
+
+impl Report {
+    /// The report of `planned` as `progress` saw it.
+    #[must_use]
+    pub fn new(planned: Planned, delivery_id: u16, progress: &Progress) -> Self {
+        let name = |guard: Option<Guard>| guard.map_or("session", Guard::name);
+        let faults: Vec<Value> =
+            progress.faults.iter().map(|(_, guard, report)| fault_json(report, name(*guard))).collect();
+        Self {
+            planned,
+            delivery_id,
+            state: progress.state.name(),
+            ended_by: progress.ended_by.map(EndedBy::name),
+            delivered_mu: progress.delivered.map(mu),
+            pulses: progress.pulses[0],
+            pulses_counted: [progress.pulses[0], progress.pulses[1], progress.gate_pulses],
+            beam_on_s: seconds(progress.beam_on),
+            fault: faults.first().cloned(),
+            faults,
+            warnings: progress.warnings.iter().map(|(_, guard, report)| fault_json(report, guard.name())).collect(),
+            proof_failed: progress.proof_failed.map(|(guard, step)| format!("{}: {step}", guard.name())),
+            inhibited_by: match progress.state {
+                State::Inhibited => progress.standing().into_iter().map(|fault| fault.name()).collect(),
+                _ => Vec::new(),
+            },
+            simulated: None,
+            worst_guard_lateness_s: None,
+            worst_frame_to_permit_s: None,
+            records_lost: 0,
+            metrics: None,
+            records: None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Adds how the guards' threads did.
+    pub fn add_timing(&mut self, progress: &Progress) {
+        let worst = |spans: [Span; 4]| Some(seconds(spans.into_iter().fold(Span::ZERO, Span::longer)));
+        self.worst_guard_lateness_s = worst(progress.lateness);
+        self.worst_frame_to_permit_s = worst(progress.latency);
+    }
+
+    /// Adds the simulated unit's own account; `fault_at` is the pulse at which a fault was put in.
+    pub fn add_truth(&mut self, truth: &Truth, fault_at: Option<u32>) {
+        let from_fault = |pulse: u32| (truth.pulses + 1).saturating_sub(u64::from(pulse.max(1)));
+        self.simulated = Some(Simulated {
+            true_mu: truth.mu,
+            true_pulses: truth.pulses,
+            pulses_from_fault: fault_at.map(from_fault),
+        });
+    }
+
+    /// Whether the delivery went as planned.
+    #[must_use]
+    pub fn is_as_planned(&self) -> bool {
+        self.state == State::Complete.name() && self.fault.is_none() && self.ended_by == Some(Guard::Dose1.name())
+    }
+
+    /// The report as JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    }
+
+    /// The report for a person.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, value: String| {
+            let _writing_to_a_string_cannot_fail = writeln!(text, "  {label:<20} {value}");
+        };
+        let p = &self.planned;
+        line(
+            "machine",
+            format!(
+                "{}, field {}, {} MeV, applicator {}, docking {}",
+                p.machine, p.field, p.energy_mev, p.applicator, p.docking
+            ),
+        );
+        line("prescribed", format!("{} Gy at {} %", p.prescription_gy, p.isodose_percent));
+        let pulses = p.planned_pulses.map_or(String::new(), |pulses| format!(", about {pulses} pulses"));
+        line(
+            "planned",
+            format!("{:.2} MU{pulses}; backup {:.2} MU, time limit {:.1} s", p.planned_mu, p.backup_mu, p.time_limit_s),
+        );
+        let [first, second] = self.delivered_mu;
+        let deviation = first - p.planned_mu;
+        line(
+            "delivered, monitor 1",
+            format!("{first:.2} MU ({deviation:+.2} MU, {:+.2} %)", 100.0 * deviation / p.planned_mu),
+        );
+        line("delivered, monitor 2", format!("{second:.2} MU"));
+        let [one, two, gate] = self.pulses_counted;
+        if p.planned_pulses.is_some() {
+            line("pulses", format!("{one} on monitor 1, {two} on monitor 2, {gate} at the gate"));
+        }
+        line("beam on", format!("{:.2} s", self.beam_on_s));
+        self.ending(&mut line);
+        if let Some(simulated) = &self.simulated {
+            line(
+                "true dose",
+                format!(
+                    "{:.2} MU in {} pulses (the simulated unit's own account)",
+                    simulated.true_mu, simulated.true_pulses
+                ),
+            );
+            if let Some(pulses) = simulated.pulses_from_fault {
+                let later = pulses.saturating_sub(1);
+                line(
+                    "after the fault",
+                    format!("{later} pulses followed the first faulty one ({pulses} from the fault on)"),
+                );
+            }
+        }
+        if let (Some(lateness), Some(latency)) = (self.worst_guard_lateness_s, self.worst_frame_to_permit_s) {
+            line("worst lateness", format!("{:.3} ms of a guard's wake-up", lateness * 1e3));
+            line("worst latency", format!("{:.3} ms from frame to permit", latency * 1e3));
+        }
+        if self.records_lost > 0 {
+            line("records lost", self.records_lost.to_string());
+        }
+        if let Some(metrics) = &self.metrics {
+            line("metrics were at", metrics.clone());
+        }
+        if let Some(records) = &self.records {
+            line("record", records.clone());
+        }
+        for notice in &self.notices {
+            line("note", notice.clone());
+        }
+        let headline = match self.ended_by {
+            Some(by) if self.is_as_planned() => format!("DELIVERED as planned: ended by {by}, the preset was reached."),
+            Some("operator") => "TERMINATED by the operator.".to_owned(),
+            Some(by) => format!("TRIPPED by {by}: {}.", self.fault_name()),
+            None => format!("NOT DELIVERED: {}.", self.fault_name()),
+        };
+        format!("{headline}\n{text}")
+    }
+
+    fn fault_name(&self) -> String {
+        match &self.fault {
+            Some(fault) => format!("{} {}", text_of(fault, "code"), text_of(fault, "name")),
+            None if self.inhibited_by.is_empty() => format!("the session is {}", self.state),
+            None => format!("inhibited by {}", self.inhibited_by.join(", ")),
+        }
+    }
+
+    fn ending(&self, line: &mut impl FnMut(&str, String)) {
+        line("ended by", self.ended_by.map_or_else(|| "nothing".to_owned(), str::to_owned));
+        if let Some(step) = &self.proof_failed {
+            line("proof failed", step.clone());
+        }
+        if let Some(fault) = &self.fault {
+            let place = match (fault["monitor"].as_u64(), fault["bus"].as_str()) {
+                (Some(monitor), _) => format!(", monitor {monitor}"),
+                (None, Some(bus)) => format!(", bus {bus}"),
+                (None, None) => String::new(),
+            };
+            line(
+                "fault",
+                format!("{} {}{place}: {}", text_of(fault, "code"), text_of(fault, "name"), text_of(fault, "cause")),
+            );
+            line(
+                "found by",
+                format!("{} (measured {}, limit {})", text_of(fault, "found_by"), fault["measured"], fault["limit"]),
+            );
+            line("operator", text_of(fault, "operator"));
+            line("cleared by", text_of(fault, "cleared_by"));
+        }
+        for fault in self.faults.iter().skip(1) {
+            line(
+                "also found",
+                format!("{} {} by {}", text_of(fault, "code"), text_of(fault, "name"), text_of(fault, "found_by")),
+            );
+        }
+        for warning in &self.warnings {
+            line(
+                "warning",
+                format!(
+                    "{} {} by {}",
+                    text_of(warning, "code"),
+                    text_of(warning, "name"),
+                    text_of(warning, "found_by")
+                ),
+            );
+        }
+    }
+}
+
+fn text_of(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or("?").to_owned()
+}
+
+/// A fault in one line, for logs.
+#[must_use]
+pub fn fault_line(report: &FaultReport, found_by: &str) -> String {
+    let fault = report.fault;
+    format!("{} {} found by {found_by}: {}", fault.code(), fault.name(), fault.cause())
+}

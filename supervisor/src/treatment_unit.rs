@@ -1,0 +1,64 @@
+//! The simulated treatment unit that fits a machine and an order: what a demo or a simulation puts beside the guards.
+
+use beam_core::machine::{Beam, Machine, Monitor, Order};
+use beam_core::units::{DosePerCharge, Span};
+use beam_drivers::sim::{self, ChamberConfig, Periods, SetUp, UnitConfig};
+
+use crate::describe::mu;
+
+/// How much chamber 2 reads above chamber 1: the mean of 79 pairs of a clinical linac's two chambers.
+const SECOND_CHAMBER_GAIN: f64 = 1.002;
+/// Relative noise of a pulse.
+const OUTPUT_NOISE: f64 = 0.01;
+/// Relative noise of a chamber's reading of one pulse.
+const CHAMBER_NOISE: f64 = 0.001;
+
+/// The treatment unit for `machine`, set up as `order` plans. `request_after` is how long the console waits with its request
+/// after the gate opened.
+#[must_use]
+pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitConfig {
+    let [first, second] = machine.monitors;
+    let timing = &machine.timing;
+    UnitConfig {
+        beam: match machine.beam {
+            Beam::Pulsed { period, .. } => sim::Beam::Pulses { period, mu_per_pulse: mu(order.pulse_dose) },
+            Beam::Continuous => sim::Beam::Continuous { mu_per_second: mu(order.dose_per_second) },
+        },
+        output_noise: OUTPUT_NOISE,
+        chambers: [chamber(&first, 1.0), chamber(&second, SECOND_CHAMBER_GAIN)],
+        beam_charge: None,
+        periods: Periods {
+            gate: timing.gate,
+            dose: timing.dose,
+            status: timing.status,
+            stale_after: timing.stale_after,
+        },
+        set_up: SetUp {
+            docking: order.set_up.docking,
+            energy: order.set_up.energy,
+            applicator: order.set_up.applicator,
+        },
+        pulse_lease: !matches!(machine.beam, Beam::Pulsed { gate_knows_lease: false, .. }),
+        linac_status_bus: machine.linac_bus,
+        single_bus: machine.single_bus,
+        request_after,
+        request_hold: Span::from_millis(500),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the simulated unit computes in floating point; no decision is made on it"
+)]
+fn chamber(monitor: &Monitor, gain: f64) -> ChamberConfig {
+    let micro_mu_per_picocoulomb =
+        monitor.dose_per_charge.fixed() as f64 / f64::from(1_u32 << DosePerCharge::FRACTION_BITS);
+    ChamberConfig {
+        picocoulombs_per_mu: 1e6 / micro_mu_per_picocoulomb,
+        gain,
+        noise: CHAMBER_NOISE,
+        leakage_picoamperes: 0.5,
+        polarising_volts: f64::from(monitor.voltage) * 0.02,
+        full_scale_picocoulombs: monitor.full_scale.picocoulombs() as f64,
+    }
+}
