@@ -80,11 +80,13 @@ class Cycle:
         self.name, self.period, self.act = name, period, act
         self.next = start + period
         self.late = array.array("q")
+        self.due = array.array("q")
         self.skipped = 0
 
     def run(self, now):
         late = now - self.next
         self.late.append(late)
+        self.due.append(self.next)
         self.act(now)
         self.next += self.period
         if late >= self.period:       # the slots that passed meanwhile are not made up for
@@ -97,8 +99,8 @@ class Cycle:
 
 
 class Unit:
-    def __init__(self, args, contract):
-        self.args, self.contract = args, contract
+    def __init__(self, args, contract, scheduling):
+        self.args, self.contract, self.scheduling = args, contract, scheduling
         self.start = now = now_ns()
         scale = args.period_scale
         identifiers = [contract.message(name).frame_id for name, _ in GUARDS]
@@ -225,6 +227,9 @@ class Unit:
 
     def run(self):
         gate, cycles, arrived = self.gate, self.cycles, []
+        self.start = now_ns()
+        for c in cycles:                  # the set-up took its time; the schedule begins here
+            c.restart(self.start)
         end = self.start + int(self.args.duration * 1e9)
         wait_for = [self.a, self.b]
         while not self.stop:
@@ -276,6 +281,8 @@ class Unit:
             cycles=len(late), kept_share=round(kept / count, 6), within_half_period_share=round(half / count, 6),
             skipped=sum(c.skipped for c in self.cycles),
             lateness_ms=dict(median=at(0.5), p99_9=at(0.999), max=at(1.0)),
+            latest=[dict(t=round((due - self.start) / 1e9, 3), ms=round(x / 1e6, 3), frame=name) for x, due, name in sorted(
+                ((x, due, c.name) for c in self.cycles for x, due in zip(c.late, c.due)), reverse=True)[:5]],
             wakeups=self.wakeups, frames_sent=self.a.sent + self.b.sent, frames_refused=self.a.refused + self.b.refused,
             pulses=self.pulses, mu_per_pulse=args.mu_per_pulse, prf=args.prf,
             slots_without_lease=self.slots_skipped, slots_missed=self.slots_missed,
@@ -360,11 +367,11 @@ def main():
     if args.self_test:
         print("peer: all known frames match")
         return 0
-    unit = Unit(args, contract)
+    scheduling = be_punctual(args.priority, args.cpu)
+    unit = Unit(args, contract, scheduling)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(unit, "stop", True))
-    unit.scheduling = be_punctual(args.priority, args.cpu)
-    tell(unit, now_ns(), f"running, period scale {args.period_scale}, {unit.scheduling}")
+    tell(unit, now_ns(), f"running, period scale {args.period_scale}, {scheduling}")
     unit.run()
     text = json.dumps(unit.report(), indent=1)
     if args.json == "-":

@@ -1,0 +1,113 @@
+# A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
+#
+#   delivery [--fault NAME@PULSE] [--scale N] [--mu MU]
+#
+# Without a fault the planned MU must arrive; with one (see peer.py) the delivery must end TRIPPED.
+set -u
+. "$(dirname "$0")/lib.sh"
+fault=() scale='' mu=400
+prf=10 mu_per_pulse=4 pc_per_mu=5000            # chamber 2 collects 1.002 of it: peer.py's --gain2
+while (($#)); do
+  case $1 in
+    --fault) fault=(--fault "$2") ;;
+    --scale) scale=$2 ;;
+    --mu) mu=$2 ;;
+    *) fail "unknown option $1" ;;
+  esac
+  shift 2
+done
+need_dbc
+[[ -x $SHARE/bin/beam-supervisor ]] || fail "no release binary was staged: build it, or name one in BEAM_SUPERVISOR"
+unit=beam-supervisor.service
+
+# The buses as the project's own files set them up for the supervisor, by hand for the treatment unit.
+install_service() {
+  install -m 755 "$SHARE/bin/beam-supervisor" /usr/bin/
+  install -m 644 -t /etc/systemd/system "$SHARE"/systemd/*.service "$SHARE"/systemd/*.socket
+  install -m 644 -t /etc/sysusers.d -D "$SHARE"/systemd/sysusers.d/*.conf
+  install -m 644 -t /etc/sysctl.d -D "$SHARE"/systemd/sysctl.d/*.conf
+  install -m 644 -t /etc/systemd/network -D "$SHARE"/systemd/network/*.network
+  install -m 644 -t /etc/udev/rules.d -D "$SHARE"/systemd/udev/*.rules
+  systemd-sysusers && sysctl --quiet --system >/dev/null || return
+  mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
+  cp -r "$SHARE"/configs/. /etc/beam-supervisor/
+  local from to
+  for from in "$vm"/config/*.in; do
+    to=/etc/beam-supervisor/$(basename "${from%.in}")
+    sed -e "s/@SCALE@/$scale/g; s/@MU@/$mu/g; s/@PRF@/$prf/g; s/@MU_PER_PULSE@/$mu_per_pulse/g; s/@PC_PER_MU@/$pc_per_mu/g" \
+      "$from" >"$to"
+  done
+  cp -r /etc/beam-supervisor "$RESULTS/config"
+  cat >"/etc/systemd/system/$unit.d/job.conf" <<'CONF'
+[Service]
+ExecStart=
+ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now
+# The emulated processor is slow to start a program; nothing here waits for it to be quick.
+TimeoutStartSec=120s
+CONF
+  systemctl daemon-reload
+  systemctl start systemd-networkd || return
+  local i
+  for i in $(seq 50); do
+    [[ $(cat /sys/class/net/can0/operstate /sys/class/net/can1/operstate) == $'up\nup' ]] && return
+    sleep 0.2
+  done
+  echo "networkd did not bring can0 and can1 up"; networkctl; return 1
+}
+
+collect() {
+  curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
+    rm -f "$RESULTS/metrics.err"
+  systemctl show "$unit" -p ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode >"$RESULTS/unit.txt"
+  kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
+  keep_logs
+  systemctl stop "$unit" beam-supervisor.socket
+  journalctl --no-pager -o short-precise -b >"$RESULTS/journal.txt"
+  journalctl --no-pager -o cat -b -u "$unit" >"$RESULTS/service.txt"
+  [[ ! -d /var/lib/beam-supervisor ]] || cp -r /var/lib/beam-supervisor/. "$RESULTS/records/"
+  cp /run/peer.json /run/peer.txt "$RESULTS/" 2>/dev/null
+}
+
+if [[ ! $scale ]]; then
+  buses_up || fail "the controllers do not come up"
+  log_buses
+  find_scale
+  kill "${loggers[@]}"; wait "${loggers[@]}" 2>/dev/null
+  ip link set can0 down; ip link set can1 down
+fi
+echo "period scale $scale"
+mkdir -p "$RESULTS/records"
+buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
+install_service || fail "the service could not be installed"
+log_buses
+
+# Long enough for proving, which stretches with the scale, and for twice the beam.
+limit=$(python3 -c "print(int(90 + 10 * $scale + 2 * $mu / $mu_per_pulse / $prf))")
+python3 "$peer" "$dbc" --period-scale "$scale" --prf "$prf" --mu-per-pulse "$mu_per_pulse" --pc-per-mu "$pc_per_mu" \
+  --request-after-ms "$((100 + 50 * scale))" --duration "$limit" "${fault[@]}" --json /run/peer.json 2>/run/peer.txt &
+treatment_unit=$!
+trap collect EXIT
+
+systemctl start beam-supervisor.socket "$unit" || { journalctl --no-pager -u "$unit" | tail -n 30; fail "the service did not start"; }
+echo "service: $(systemctl is-active "$unit"), process $(systemctl show -P MainPID "$unit")"
+ps -L -o class,rtprio,comm -p "$(systemctl show -P MainPID "$unit")" | sort | uniq -c
+
+seen=0
+for ((i = 0; i < limit * 2; i++)); do
+  lines=$(wc -l </run/peer.txt)
+  ((lines == seen)) || { sed -n "$((seen + 1)),${lines}p" /run/peer.txt; seen=$lines; }
+  ! grep -q 'delivery ended' /run/peer.txt || break
+  kill -0 "$treatment_unit" 2>/dev/null || break
+  systemctl is-active --quiet "$unit" || { echo "the service ended by itself"; break; }
+  sleep 0.5
+done
+sleep 2                        # a scrape later than the record
+trap - EXIT
+collect
+
+python3 "$vm/judge.py" "$dbc" /run/unit-side.log --pc-per-mu "$pc_per_mu" --json "$RESULTS/judge.json"
+judged=$?
+python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
+((judged == 0)) || fail "the buses show a rule broken"
+[[ -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
+pass "delivery at period scale $scale"
