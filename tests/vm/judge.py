@@ -2,9 +2,10 @@
 """Judges a delivery from what stood on the two buses, and from nothing else.
 
 It reads candump logs (-L), decodes them by the DBC with cantools and autosar-e2e, and asks of every pulse: were the ones
-before it reported by both chambers, did four leases cover it, had nobody tripped? A pulse counts from its first sign on
-either bus, so a gate that reports late is not excused. Take the logs at the treatment unit's interfaces: there a permit is
-stamped when it arrives, and a report after it was sent.
+before it reported by both chambers, did four leases cover it, had nobody tripped? And of every lease of the interlock
+guard: does it stay within the window of what both chambers had reported? A pulse counts from its first sign on either bus.
+Take the logs at the treatment unit's interfaces: there a permit is stamped when it arrives, and a report after it was sent.
+The slack is the time that a unit needs from firing to that first sign: a permit that fell meanwhile came too late for it.
 """
 
 import argparse
@@ -65,8 +66,8 @@ class Delivery:
 
 
 class Judge:
-    def __init__(self, contract, window):
-        self.window = window
+    def __init__(self, contract, window, slack_us):
+        self.window, self.slack_us = window, slack_us
         self.tripped = contract.choices("PERMIT_DOSE1", "State")["TRIPPED"]
         self.permit = contract.choices("PERMIT_DOSE1", "State")["PERMIT"]
         self.open = contract.choices("GATE_STATUS", "State")["OPEN"]
@@ -74,13 +75,20 @@ class Judge:
         self.cause_names = {v: k for k, v in contract.choices("GATE_STATUS", "CloseCause").items()}
         self.guards = {name: bit for name, bit in GUARDS}
         self.permits = {}                          # name: signals of the last valid frame
+        self.before = {}                           # name: (when it ended, signals) of the last permit that said otherwise
+        self.ahead = []                            # leases that seemed to run ahead of the chambers, until the slack is over
         self.chambers = {"MON1_DOSE": None, "MON2_DOSE": None}
         self.base = {}                             # chamber counts and charges where this delivery began
+        self.cleared = set()                       # buses on which the gate reported 0 pulses since this delivery began
         self.gate = {}                             # bus: signals of the last report
         self.delivery = None
-        self.deliveries, self.broken = [], []
+        self.deliveries, self.broken, self.told = [], [], set()
 
     def frame(self, time_us, bus, name, s):
+        while self.ahead and time_us > self.ahead[0][0] + self.slack_us:
+            _, delivery, lease = self.ahead.pop(0)
+            if delivery is self.delivery and lease > min(self.seen().values()) + self.window:
+                self.breaks("lease", lease, f"PERMIT_INTERLOCK leased {lease}, the chambers had reported {self.seen()}")
         if name in self.guards:
             self.take_permit(time_us, name, s)
         elif name in self.chambers:
@@ -89,11 +97,35 @@ class Judge:
                 self.sign(time_us, (s["PulseCount"] - self.base[name]["PulseCount"]) % 65536, name)
         elif name == "GATE_STATUS":
             self.gate[bus] = s
-            if self.delivery is not None:
-                if s["PulseCount"] or self.delivery.pulses == 0:
-                    self.sign(time_us, s["PulseCount"], name)
+            if not s["PulseCount"]:
+                self.cleared.add(bus)     # until then it counts for the delivery before
+            if self.delivery is not None and bus in self.cleared:
+                self.sign(time_us, s["PulseCount"], name)
+
+    def breaks(self, rule, pulse, text):
+        """A broken rule, told once for each pulse that it concerns."""
+        if (self.delivery, rule, pulse) not in self.told:
+            self.told.add((self.delivery, rule, pulse))
+            self.broken.append(f"delivery {self.delivery.id}: {text}")
+
+    def seen(self):
+        """Pulses of this delivery that each chamber has reported; -1 for one that was never heard."""
+        return {n: (c["PulseCount"] - self.base[n]["PulseCount"]) % 65536 if n in self.base else -1
+                for n, c in self.chambers.items()}
+
+    def covers(self, name, time_us, pulse):
+        """Whether this guard's permit covers the pulse, or did until just before its first sign."""
+        ended, before = self.before.get(name, (0, None))
+        for p in (self.permits[name], before if time_us - ended <= self.slack_us else None):
+            if p and p["DeliveryId"] == self.delivery.id and p["State"] == self.permit and (
+                    p["PulseLease"] == NO_LIMIT or p["PulseLease"] >= pulse):
+                return True
+        return False
 
     def take_permit(self, time_us, name, s):
+        old = self.permits.get(name)
+        if old and (old["State"], old["PulseLease"]) != (s["State"], s["PulseLease"]):
+            self.before[name] = time_us, old
         self.permits[name] = s
         if s["State"] == self.tripped and self.delivery and s["DeliveryId"] == self.delivery.id:
             self.delivery.reasons[name] = s["Reason"]
@@ -105,30 +137,30 @@ class Judge:
             if ident and (self.delivery is None or ident != self.delivery.id):
                 self.delivery = Delivery(ident)
                 self.deliveries.append(self.delivery)
+                self.cleared.clear()
                 self.base = {n: c for n, c in self.chambers.items() if c is not None}
+        if (name == "PERMIT_INTERLOCK" and self.delivery and s["State"] == self.permit
+                and s["DeliveryId"] == self.delivery.id and s["PulseLease"] > min(self.seen().values()) + self.window):
+            self.ahead.append((time_us, self.delivery, s["PulseLease"]))
 
     def sign(self, time_us, pulses, source):
         """`source` shows that pulse number `pulses` of this delivery was fired."""
         d = self.delivery
+        if pulses > d.pulses + 100:
+            self.breaks("jump", pulses, f"{source} jumps from {d.pulses} to {pulses} pulses")
+            d.pulses = pulses
         for pulse in range(d.pulses + 1, pulses + 1):
-            if pulse - d.pulses > 100:
-                self.broken.append(f"delivery {d.id}: {source} jumps from {d.pulses} to {pulses} pulses")
-                d.pulses = pulses
-                return
-            seen = {n: (c["PulseCount"] - self.base[n]["PulseCount"]) % 65536 if n in self.base else -1
-                    for n, c in self.chambers.items()}
+            seen = self.seen()
             seen[source] = d.pulses if source in seen else None          # its own frame is the pulse's sign, no excuse for it
             for n in self.chambers:
                 if seen[n] < pulse - self.window:
-                    self.broken.append(f"delivery {d.id}: pulse {pulse} fired, {n} had reported only {seen[n]}")
+                    self.breaks(n, pulse, f"pulse {pulse} fired, {n} had reported only {seen[n]}")
             for n in self.guards:
-                p = self.permits[n]
-                if p["DeliveryId"] != d.id or p["State"] != self.permit or (
-                        p["PulseLease"] != NO_LIMIT and p["PulseLease"] < pulse):
-                    self.broken.append(f"delivery {d.id}: pulse {pulse} fired, but {n} said {p}")
-            if d.tripped_at is not None:
+                if not self.covers(n, time_us, pulse):
+                    self.breaks(n, pulse, f"pulse {pulse} fired, but {n} said {self.permits[n]}")
+            if d.tripped_at is not None and time_us > d.tripped_at + self.slack_us:
                 d.fired_after_trip += 1
-                self.broken.append(f"delivery {d.id}: pulse {pulse} fired after a TRIPPED was on the bus")
+                self.breaks("tripped", pulse, f"pulse {pulse} fired after a TRIPPED was on the bus")
             d.pulses = pulse
             d.pulse_times.append(time_us)
 
@@ -160,6 +192,7 @@ def main():
     p.add_argument("--bus-a", default="can2", help="the name of bus A in the logs")
     p.add_argument("--bus-b", default="can3")
     p.add_argument("--window", type=int, default=1, help="pulses that may be fired ahead of the chambers' reports")
+    p.add_argument("--slack-ms", type=float, default=5)
     p.add_argument("--pc-per-mu", type=float, default=5000.0)
     p.add_argument("--gain2", type=float, default=1.002)
     p.add_argument("--json", default=None)
@@ -169,7 +202,7 @@ def main():
     if wrong:
         sys.exit(f"judge: {wrong}")
     frames = Frames(contract, args.logs, {args.bus_a: "A", args.bus_b: "B"})
-    judge = Judge(contract, args.window)
+    judge = Judge(contract, args.window, args.slack_ms * 1000)
     for row in frames:
         judge.frame(*row)
     report = judge.report(frames, args.pc_per_mu, args.gain2)

@@ -207,19 +207,19 @@ class Unit:
             self.after_tripped += 1
         self.pulses += 1
         mu = self.beam.pulse()
-        for name, at in self.args.fault:
-            if at == gate.pulses:
-                tell(self, now, f"fault {name} at pulse {at}")
-                for chamber in self.chambers:
-                    chamber.fault(name)
-                if name == "door":
-                    self.door = DOOR
-                    self.linac_at_once(now)
+        due = [name for name, at in self.args.fault if at == gate.pulses]
+        for name in due:
+            tell(self, now, f"fault {name} at pulse {gate.pulses}")
+            for chamber in self.chambers:
+                chamber.fault(name)
         for chamber, cycle in zip(self.chambers, self.dose_cycles):
             chamber.collect(mu)
             cycle.act(now)
             cycle.restart(now)
         self.gate_at_once(now)
+        if "door" in due:                 # opened during the pulse, so seen after it
+            self.door = DOOR
+            self.linac_at_once(now)
         if gate.pulses % 20 == 0:
             tell(self, now, f"{gate.pulses} pulses, {self.beam.given_mu:.2f} MU")
 
@@ -277,7 +277,7 @@ class Unit:
         def at(share):
             return round(late[min(len(late) - 1, int(share * len(late)))], 3) if late else None
         return dict(
-            period_scale=args.period_scale, scheduling=self.scheduling, seconds=round((now_ns() - self.start) / 1e9, 3),
+            started=self.start / 1e9, period_scale=args.period_scale, scheduling=self.scheduling, seconds=round((now_ns() - self.start) / 1e9, 3),
             cycles=len(late), kept_share=round(kept / count, 6), within_half_period_share=round(half / count, 6),
             skipped=sum(c.skipped for c in self.cycles),
             lateness_ms=dict(median=at(0.5), p99_9=at(0.999), max=at(1.0)),

@@ -1,15 +1,17 @@
 # A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
 #
-#   delivery [--fault NAME@PULSE] [--scale N] [--mu MU]
+#   delivery [--fault NAME@PULSE] [--kill SIGNAL] [--scale N] [--mu MU]
 #
-# Without a fault the planned MU must arrive; with one (see peer.py) the delivery must end TRIPPED.
+# Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
+# gets SIGNAL (KILL, STOP, ...) in mid-beam: the gate must close by itself, and no beam may come again.
 set -u
 . "$(dirname "$0")/lib.sh"
-fault=() scale='' mu=400
+fault=() signal='' killed=() scale='' mu=400
 prf=10 mu_per_pulse=4 pc_per_mu=5000            # chamber 2 collects 1.002 of it: peer.py's --gain2
 while (($#)); do
   case $1 in
     --fault) fault=(--fault "$2") ;;
+    --kill) signal=$2 ;;
     --scale) scale=$2 ;;
     --mu) mu=$2 ;;
     *) fail "unknown option $1" ;;
@@ -96,6 +98,14 @@ seen=0
 for ((i = 0; i < limit * 2; i++)); do
   lines=$(wc -l </run/peer.txt)
   ((lines == seen)) || { sed -n "$((seen + 1)),${lines}p" /run/peer.txt; seen=$lines; }
+  if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
+    pid=$(systemctl show -P MainPID "$unit")
+    killed=(--killed-at "$EPOCHREALTIME")
+    kill -"$signal" "$pid"
+    echo "sent SIG$signal to process $pid"
+    sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
+    break
+  fi
   ! grep -q 'delivery ended' /run/peer.txt || break
   kill -0 "$treatment_unit" 2>/dev/null || break
   systemctl is-active --quiet "$unit" || { echo "the service ended by itself"; break; }
@@ -107,7 +117,7 @@ collect
 
 python3 "$vm/judge.py" "$dbc" /run/unit-side.log --pc-per-mu "$pc_per_mu" --json "$RESULTS/judge.json"
 judged=$?
-python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
+python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
 ((judged == 0)) || fail "the buses show a rule broken"
-[[ -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
+[[ $signal || -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
 pass "delivery at period scale $scale"
