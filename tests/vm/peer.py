@@ -29,6 +29,7 @@ from linac import BEAM_REQUESTED, DOOR, FAULTS, Beam, Chamber
 
 STALE_AFTER_NS = 25_000_000
 SO_TIMESTAMPNS = 35                   # Linux; Python's socket module does not name it
+ERROR_FRAME = 0x20000000
 TIMESPEC = struct.Struct("=qq")
 # The wall clock, because the kernel stamps frames with it and candump writes it: one clock for gate, log and judge.
 now_ns = time.time_ns
@@ -44,7 +45,7 @@ class Bus:
         self.socket = self.bus.socket
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.fileno = self.socket.fileno
-        self.sent = self.refused = 0
+        self.sent = self.refused = self.errors = 0
 
     def send(self, frame):
         if frame is None:
@@ -70,7 +71,10 @@ class Bus:
                     seconds, nanoseconds = TIMESPEC.unpack(value[:16])
                     stamp = seconds * 1_000_000_000 + nanoseconds
             identifier, length, data = CAN_FRAME.unpack(frame)
-            into.append((stamp, identifier & 0x7FF, data[:length]))
+            if identifier & ERROR_FRAME:  # the controller's own complaint, such as a frame lost in its buffer
+                self.errors += 1
+            else:
+                into.append((stamp, identifier & 0x7FF, data[:length]))
 
 
 class Cycle:
@@ -284,6 +288,7 @@ class Unit:
             latest=[dict(t=round((due - self.start) / 1e9, 3), ms=round(x / 1e6, 3), frame=name) for x, due, name in sorted(
                 ((x, due, c.name) for c in self.cycles for x, due in zip(c.late, c.due)), reverse=True)[:5]],
             wakeups=self.wakeups, frames_sent=self.a.sent + self.b.sent, frames_refused=self.a.refused + self.b.refused,
+            error_frames=self.a.errors + self.b.errors,
             pulses=self.pulses, mu_per_pulse=args.mu_per_pulse, prf=args.prf,
             slots_without_lease=self.slots_skipped, slots_missed=self.slots_missed,
             truth=dict(mu=round(self.beam.given_mu, 4), mon1=self.chambers[0].report(), mon2=self.chambers[1].report()),

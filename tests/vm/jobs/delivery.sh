@@ -7,7 +7,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 fault=() signal='' killed=() scale='' mu=400
-prf=10 mu_per_pulse=4 pc_per_mu=5000            # chamber 2 collects 1.002 of it: peer.py's --gain2
+prf=10 mu_per_pulse=4 pc_per_mu=5000 pc_per_mu_2=5010      # chamber 2 collects 1.002 as much, and is calibrated so
 while (($#)); do
   case $1 in
     --fault) fault=(--fault "$2") ;;
@@ -33,17 +33,18 @@ install_service() {
   systemd-sysusers && sysctl --quiet --system >/dev/null || return
   mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
   cp -r "$SHARE"/configs/. /etc/beam-supervisor/
-  local from to
+  local from
   for from in "$vm"/config/*.in; do
-    to=/etc/beam-supervisor/$(basename "${from%.in}")
-    sed -e "s/@SCALE@/$scale/g; s/@MU@/$mu/g; s/@PRF@/$prf/g; s/@MU_PER_PULSE@/$mu_per_pulse/g; s/@PC_PER_MU@/$pc_per_mu/g" \
-      "$from" >"$to"
+    sed -e "s/@SCALE@/$scale/; s/@PRF@/$prf/; s/@MU_PER_PULSE@/$mu_per_pulse/; s/@PC_PER_MU@/$pc_per_mu/" \
+      -e "s/@PC_PER_MU_2@/$pc_per_mu_2/; s/@FULL_SCALE_PC@/$((3 * mu_per_pulse * pc_per_mu))/" \
+      -e "s/@MU@/$mu/; s/@GY@/$(python3 -c "print($mu * 0.9 / 100)")/" \
+      "$from" >"/etc/beam-supervisor/$(basename "${from%.in}")"
   done
   cp -r /etc/beam-supervisor "$RESULTS/config"
   cat >"/etc/systemd/system/$unit.d/job.conf" <<'CONF'
 [Service]
 ExecStart=
-ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now
+ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now --next-delivery-id 1
 # The emulated processor is slow to start a program; nothing here waits for it to be quick.
 TimeoutStartSec=120s
 CONF
