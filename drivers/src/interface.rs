@@ -95,6 +95,33 @@ fn facts(details: &InterfaceDetails, flags: u32) -> InterfaceFacts {
     }
 }
 
+/// The bit rate of the bus contract in bit/s.
+const BIT_RATE: u32 = 1_000_000;
+
+impl InterfaceFacts {
+    /// Everything in which this set-up is not what the bus contract wants, each with what to do.
+    #[must_use]
+    pub fn objections(&self) -> Vec<String> {
+        let mut objections = Vec::new();
+        let mut object = |wrong: bool, what: String| {
+            if wrong {
+                objections.push(what);
+            }
+        };
+        let rate = self.bitrate.unwrap_or(BIT_RATE);
+        object(rate != BIT_RATE, format!("runs at {rate} bit/s, the contract says {BIT_RATE}: set BitRate=1M"));
+        let restart = self.restart_after_ms.unwrap_or(0);
+        object(
+            restart != 0,
+            format!("restarts by itself {restart} ms after bus-off, which hides a fault: set RestartSec=0"),
+        );
+        object(self.listen_only == Some(true), "only listens, so no permit leaves it: set ListenOnly=no".to_owned());
+        object(self.loopback == Some(true), "receives what it sends without a bus: set Loopback=no".to_owned());
+        object(!self.echoes, "its driver makes echoes up before a frame is sent: use another adapter".to_owned());
+        objections
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ::socketcan::nl::{CanBitTiming, CanCtrlModes};
@@ -125,5 +152,15 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_there_is_an_error() {
         assert!(interface_facts("nosuchcan0").is_err());
+    }
+
+    #[test]
+    fn a_bus_set_up_otherwise_is_objected_to() {
+        let good =
+            InterfaceFacts { bitrate: Some(BIT_RATE), restart_after_ms: Some(0), echoes: true, ..Default::default() };
+        assert!(good.objections().is_empty());
+        let slow = InterfaceFacts { bitrate: Some(500_000), restart_after_ms: Some(100), ..good };
+        assert_eq!(slow.objections().len(), 2);
+        assert_eq!(InterfaceFacts { listen_only: Some(true), echoes: false, ..good }.objections().len(), 2);
     }
 }

@@ -117,3 +117,39 @@ impl Conductor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use beam_core::frame::{Bus, Trouble};
+    use beam_core::note::Input;
+    use beam_core::state::State;
+    use beam_core::units::Span;
+
+    use super::*;
+    use crate::config::shipped;
+    use crate::hot::NotTaken;
+    use crate::wiring::seat_guards;
+
+    /// More records than a ring holds, so that some are lost.
+    const FLOOD: u32 = 10_000;
+
+    #[test]
+    fn trips_a_full_ring_by_refusing_the_next_arming_until_it_is_acknowledged() {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let (mut seats, lines) = seat_guards(&machine);
+        let mut conductor = Conductor::new(&machine, lines);
+        let mut now = Ticks::from_nanos(1_000_000_000);
+        // the guard writes on although nobody reads, and never waits
+        let noise = Input::Trouble { bus: Bus::A, trouble: Trouble::ErrorWarning };
+        for _ in 0..FLOOD {
+            seats[0].turn(now, &noise, 0, &mut |_| Err(NotTaken), &|| now);
+        }
+        conductor.turn(now, &mut |_| {});
+        now = now.after(Span::from_millis(10));
+        seats[0].turn(now, &noise, 0, &mut |_| Err(NotTaken), &|| now);
+        conductor.turn(now, &mut |_| {});
+        assert!(conductor.lost()[0] > 0, "{:?}", conductor.lost());
+        assert!(conductor.session().standing(now).contains(Fault::RingFull));
+        assert_eq!(conductor.session().state(), State::Inhibited);
+    }
+}

@@ -115,7 +115,7 @@ const fn after(id: u16) -> u16 {
 }
 
 const fn before(id: u16) -> u16 {
-    if id <= 1 { 0 } else { id - 1 }
+    id.saturating_sub(1)
 }
 
 #[cfg(test)]

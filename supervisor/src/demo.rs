@@ -76,7 +76,7 @@ pub fn fast(wish: &Wish) -> io::Result<Report> {
     let Prepared { machine, order, .. } = &wish.prepared;
     let config = unit_for(machine, order, REQUEST_AFTER);
     let mut world = World::new(machine, &config, wish.seed, wish.fault.as_slice());
-    let mut recorder = wish.recorder()?;
+    let mut recorder = wish.recorder(Ticks::ZERO)?;
     let mut progress = Progress::default();
     let mut operator = Autopilot::new(IDS.0, IDS.1, *order);
     let (mut state, mut since) = (State::Inhibited, Ticks::ZERO);
@@ -119,7 +119,7 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
     let (publisher, address) = serve_metrics(&wish.prepared, refusals.len())?;
     let bridge = publisher.clone();
     let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, move |entry| bridge.entry(entry))?;
-    if let Some(recorder) = wish.recorder()? {
+    if let Some(recorder) = wish.recorder(clock::now())? {
         let _a_fresh_session_answers = desk.record(recorder);
     }
     deliver(wish, &desk, &publisher, Autopilot::new(IDS.0, IDS.1, *order));
@@ -202,8 +202,9 @@ fn finish_record(recorder: Option<Recorder>, report: &mut Report) -> io::Result<
 }
 
 impl Wish {
-    fn recorder(&self) -> io::Result<Option<Recorder>> {
-        let start = |directory: &PathBuf| Recorder::start(directory, IDS.1, ["can0".to_owned(), "can1".to_owned()]);
+    fn recorder(&self, now: Ticks) -> io::Result<Option<Recorder>> {
+        let start =
+            |directory: &PathBuf| Recorder::start(directory, IDS.1, ["can0".to_owned(), "can1".to_owned()], now);
         self.records.as_ref().map(start).transpose()
     }
 }

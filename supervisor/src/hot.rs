@@ -155,6 +155,8 @@ pub fn run<P: Port>(seat: &mut Seat, ports: &mut Ports<P>) {
     let mut worst = Span::ZERO;
     let mut turns: u32 = 0;
     let mut next_report = clock::now().after(LOOP_REPORT);
+    // the first turn sets the schedule that all others are measured against
+    turn(seat, &mut ports.own.1, &Input::Tick, 0);
     while !seat.is_abandoned() {
         let due = seat.due();
         let _readable = match &ports.other {

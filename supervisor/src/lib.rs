@@ -2,7 +2,10 @@
 //! is all in `beam-core`. What may run in a real-time thread is in [`hot`] and nowhere else.
 
 pub mod autopilot;
+pub mod cli;
+pub mod commands;
 pub mod conductor;
+pub mod config;
 pub mod crew;
 pub mod delivery_ids;
 pub mod demo;
@@ -17,6 +20,7 @@ pub mod publish;
 pub mod recorder;
 pub mod replay;
 pub mod report;
+pub mod run;
 pub mod service;
 pub mod simulate;
 pub mod treatment_unit;

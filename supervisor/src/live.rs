@@ -71,6 +71,10 @@ pub fn text(planned: &Planned, progress: &Progress) -> String {
         || "gate unseen".to_owned(),
         |gate| format!("gate {} {}", gate_state(gate.state), close_cause(gate.cause)),
     );
+    if progress.state == State::Proving {
+        let proven = progress.proven.count_ones();
+        return format!("proving     {proven} of 4 guards shown to hold the gate | {gate}");
+    }
     format!(
         "{:<11} [{}] MU 1 {first:8.2}  MU 2 {second:8.2} of {:.2} | {left} | {:6.1} MU/min | {lease} | {gate}",
         progress.state.name(),

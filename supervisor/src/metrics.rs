@@ -22,7 +22,7 @@ use prometheus::{
 mod server;
 mod set;
 
-pub use server::{router, serve};
+pub use server::{resident_memory, router, serve};
 
 /// Upper ends of the histograms' buckets in seconds: from a good real-time kernel to a permit that went stale.
 const LATENCY_BUCKETS: [f64; 13] =

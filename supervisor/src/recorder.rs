@@ -39,16 +39,16 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts a recorder that writes into a new folder below `directory`, for delivery `id`. `interfaces` are the names of
-    /// bus A and bus B.
+    /// bus A and bus B; `now` is the present moment on the clock of the entries, which in virtual time is not the machine's.
     ///
     /// # Errors
     /// When the folder or its files cannot be made.
-    pub fn start(directory: &Path, id: u16, interfaces: [String; 2]) -> io::Result<Self> {
+    pub fn start(directory: &Path, id: u16, interfaces: [String; 2], now: Ticks) -> io::Result<Self> {
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let folder = directory.join(format!("{stamp}-delivery-{id}"));
         fs::create_dir_all(&folder)?;
         let (sender, receiver) = bounded(WAITING);
-        let mut files = Files::create(&folder, interfaces)?;
+        let mut files = Files::create(&folder, interfaces, now)?;
         let thread =
             beam_drivers::realtime::spawn("recorder", beam_drivers::realtime::ThreadWish::default(), move |_| {
                 files.write_all(&receiver)
@@ -115,8 +115,7 @@ struct Files {
 }
 
 impl Files {
-    fn create(folder: &Path, interfaces: [String; 2]) -> io::Result<Self> {
-        let since = clock::now();
+    fn create(folder: &Path, interfaces: [String; 2], since: Ticks) -> io::Result<Self> {
         Ok(Self {
             folder: folder.to_owned(),
             interfaces,

@@ -3,7 +3,7 @@
 //! The unmodified guards and session hear the recorded frames at the recorded times; their own permits go nowhere. A
 //! recording cannot answer a proof, so it is judged from Armed on: from its beginning, or where the recording itself holds
 //! permits, from the moment at which its last delivery was taken up; the operator's begin and resume are then those of the
-//! recording.
+//! recording. A recording without permits is judged to the end of the delivery, not beyond.
 
 use std::fmt;
 use std::path::Path;
@@ -26,6 +26,8 @@ use crate::wiring::{hears, seat_guards};
 
 /// The recording begins here on the virtual clock: nothing may be older than the clock itself.
 const START: Ticks = Ticks::from_nanos(1_000_000_000);
+/// Turns in which everything that waits in a guard comes out.
+const SETTLING_TURNS: usize = 8;
 /// How often the session turns.
 const SESSION_PERIOD: Span = Span::from_millis(5);
 
@@ -108,18 +110,27 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
             player.act_as(acts.at(index));
         }
         player.hear(bus, line);
+        // Whoever made a recording without permits was not held by them: what its gate did after our end says nothing.
+        if !acts.recorded && player.progress.is_over() {
+            break;
+        }
     }
-    player.turn_session();
+    player.settle();
     let mut report = Report::new(prepared.planned.clone(), acts.delivery, &player.progress);
     report.notices.extend(prepared.notices.iter().cloned());
     if !player.progress.is_over() {
         report.notices.push(format!("the recording ended while the session was {}", player.progress.state.name()));
     }
+    // the rings are emptied one after the other; people read by time
+    let moment = |line: &serde_json::Value| line["t_s"].as_f64().unwrap_or(0.0);
+    player.log.sort_by(|one, other| moment(one).total_cmp(&moment(other)));
     Ok(Verdict { report, log: player.log, frames: player.frames })
 }
 
 /// What the operator of the recording did, by the permits in it.
 struct Acts {
+    /// Whether the recording holds permits at all.
+    recorded: bool,
     delivery: u16,
     arm_at: usize,
     /// Lines at which a permit of this delivery was given again.
@@ -135,7 +146,7 @@ impl Acts {
             .filter_map(|(index, frame)| Some((index, Permit::decode(&frame).ok()?)))
             .collect();
         let Some(delivery) = permits.last().map(|(_, permit)| permit.delivery) else {
-            return Self { delivery: 1, arm_at: 0, given: vec![0] };
+            return Self { recorded: false, delivery: 1, arm_at: 0, given: vec![0] };
         };
         let own: Vec<_> = permits.iter().filter(|(_, permit)| permit.delivery == delivery).collect();
         let is_given = |permit: &Permit| permit.state == PermitState::Permit;
@@ -147,7 +158,7 @@ impl Acts {
             }
             before = is_given(permit);
         }
-        Self { delivery, arm_at: own.first().map_or(0, |(index, _)| *index), given }
+        Self { recorded: true, delivery, arm_at: own.first().map_or(0, |(index, _)| *index), given }
     }
 
     fn at(&self, index: usize) -> bool {
@@ -205,6 +216,17 @@ impl Player {
                 self.turn(seat, &Input::Tick);
             }
         }
+    }
+
+    /// Lets the guards tell what the end of the delivery made them tell.
+    fn settle(&mut self) {
+        for _ in 0..SETTLING_TURNS {
+            self.turn_session();
+            for index in 0..self.seats.len() {
+                self.turn(index, &Input::Tick);
+            }
+        }
+        self.turn_session();
     }
 
     fn act_as(&mut self, given: bool) {

@@ -89,6 +89,8 @@ pub struct Report {
     pub worst_guard_lateness_s: Option<f64>,
     /// Worst time from a frame to the permit that it caused in s; none in virtual time.
     pub worst_frame_to_permit_s: Option<f64>,
+    /// Resident memory of the process in bytes; none in virtual time.
+    pub resident_memory_bytes: Option<u64>,
     /// Records that were lost.
     pub records_lost: u64,
     /// Where metrics were served.
@@ -126,6 +128,7 @@ impl Report {
             simulated: None,
             worst_guard_lateness_s: None,
             worst_frame_to_permit_s: None,
+            resident_memory_bytes: None,
             records_lost: 0,
             metrics: None,
             records: None,
@@ -138,6 +141,7 @@ impl Report {
         let worst = |spans: [Span; 4]| Some(seconds(spans.into_iter().fold(Span::ZERO, Span::longer)));
         self.worst_guard_lateness_s = worst(progress.lateness);
         self.worst_frame_to_permit_s = worst(progress.latency);
+        self.resident_memory_bytes = Some(crate::metrics::resident_memory());
     }
 
     /// Adds the simulated unit's own account; `fault_at` is the pulse at which a fault was put in.
@@ -215,6 +219,9 @@ impl Report {
         if let (Some(lateness), Some(latency)) = (self.worst_guard_lateness_s, self.worst_frame_to_permit_s) {
             line("worst lateness", format!("{:.3} ms of a guard's wake-up", lateness * 1e3));
             line("worst latency", format!("{:.3} ms from frame to permit", latency * 1e3));
+        }
+        if let Some(bytes) = self.resident_memory_bytes {
+            line("resident memory", format!("{} MiB", bytes.div_ceil(1 << 20)));
         }
         if self.records_lost > 0 {
             line("records lost", self.records_lost.to_string());

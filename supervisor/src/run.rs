@@ -17,6 +17,7 @@ use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
+use beam_drivers::interface::interface_facts;
 use beam_drivers::realtime::{ProcessWish, ThreadWish, prepare_process};
 use beam_drivers::socketcan::SocketCanPort;
 use nix::sys::signal::{SigSet, Signal};
@@ -112,6 +113,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let memory_refused = !refusals.is_empty();
     let machine = wish.prepared.machine;
     let ports = open_buses(&wish)?;
+    examine_buses(&wish.site);
     let (seats, lines) = seat_guards(&machine);
     let crew = crew::start(seats, ports, thread_wishes(&wish.site))?;
     refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));
@@ -154,12 +156,12 @@ fn block_signals() -> io::Result<SignalFd> {
 
 /// A name in the kernel that dies with the process: whoever holds it is the one supervisor of this bus.
 fn hold_buses(site: &Site) -> Result<Vec<UnixDatagram>, RunError> {
-    site.buses
-        .iter()
+    site.interfaces()
+        .into_iter()
         .map(|interface| {
             let name = SocketAddr::from_abstract_name(format!("beam-supervisor/{interface}"))?;
             UnixDatagram::bind_addr(&name).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrInUse => RunError::SecondInstance(interface.clone()),
+                io::ErrorKind::AddrInUse => RunError::SecondInstance(interface.to_owned()),
                 _ => RunError::Io(error),
             })
         })
@@ -176,40 +178,55 @@ fn open_ids(wish: &Wish) -> Result<DeliveryIds, RunError> {
 }
 
 fn open_buses(wish: &Wish) -> Result<[Ports<SocketCanPort>; 4], RunError> {
-    let interface = |bus: Bus| match bus {
-        Bus::A => wish.site.buses.first(),
-        Bus::B => wish.site.buses.last(),
-    };
+    let [bus_a, bus_b] = bus_names(&wish.site);
     let open = |guard: Guard| {
         crew::ports(guard, &wish.prepared.machine, |bus, ids, own| {
-            let name = interface(bus).map_or("", String::as_str);
+            let name = match bus {
+                Bus::A => &bus_a,
+                Bus::B => &bus_b,
+            };
             SocketCanPort::open(name, ids, own).map_err(|error| RunError::Unavailable(error.to_string()))
         })
     };
     Ok([open(Guard::Dose1)?, open(Guard::Dose2)?, open(Guard::Time)?, open(Guard::Interlock)?])
 }
 
-fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
-    let mut wishes = [ThreadWish::default(); 4];
-    for (wish, (priority, cpu)) in wishes.iter_mut().zip(site.priorities.into_iter().zip(site.cpus)) {
-        *wish = ThreadWish::guard(priority, cpu);
+/// Says what of a bus is not set up as the contract wants. Setting it up belongs to networkd; a bus that does not work at
+/// all is found by the guards, which hear nothing.
+fn examine_buses(site: &Site) {
+    for interface in site.interfaces() {
+        match interface_facts(interface) {
+            Ok(facts) => facts.objections().iter().for_each(|objection| warn!("{interface} {objection}")),
+            Err(error) => warn!("{interface}: its set-up cannot be read: {error}"),
+        }
     }
-    wishes
+}
+
+fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
+    site.threads.map(|thread| ThreadWish::guard(thread.priority, thread.cpu.map(usize::from)))
+}
+
+/// The interfaces of bus A and bus B; the same where one carries all.
+fn bus_names(site: &Site) -> [String; 2] {
+    [site.bus_a.clone(), site.bus_b.clone().unwrap_or_else(|| site.bus_a.clone())]
 }
 
 fn serve(site: &Site, metrics: Arc<Metrics>, view: Arc<View>) -> Result<(), RunError> {
-    let listener = match (service::metrics_listener()?, &site.metrics_listen) {
-        (Some(handed), _) => handed,
-        (None, Some(address)) => TcpListener::bind(address.as_str()).map_err(|error| {
-            RunError::Unavailable(format!(
-                "metrics cannot be served at {address}: {error}\n    fix: free the port, or choose another in the configuration"
-            ))
+    let listener = match service::metrics_listener()? {
+        Some(handed) => handed,
+        None => TcpListener::bind(site.metrics_listen).map_err(|error| {
+            let fix = "free the port, or choose another in the configuration";
+            let address = site.metrics_listen;
+            RunError::Unavailable(format!("metrics cannot be served at {address}: {error}\n    fix: {fix}"))
         })?,
-        (None, None) => return Ok(()),
     };
     let health = move || {
         let silent = silent_guards(&view, clock::now());
-        if silent.is_empty() { Ok("all four guards turn".to_owned()) } else { Err(format!("silent: {}", silent.join(", "))) }
+        if silent.is_empty() {
+            Ok("all four guards turn".to_owned())
+        } else {
+            Err(format!("silent: {}", silent.join(", ")))
+        }
     };
     info!("metrics at http://{}/metrics", listener.local_addr()?);
     let _it_ends_with_the_process = metrics::serve(listener, metrics::router(metrics, health))?;
@@ -217,7 +234,8 @@ fn serve(site: &Site, metrics: Arc<Metrics>, view: Arc<View>) -> Result<(), RunE
 }
 
 fn announce(wish: &Wish) {
-    info!("machine {}, bus A {}, bus B {}", wish.prepared.planned.machine, wish.site.buses[0], wish.site.buses[wish.site.buses.len() - 1]);
+    let [bus_a, bus_b] = bus_names(&wish.site);
+    info!("machine {}, bus A {bus_a}, bus B {bus_b}", wish.prepared.planned.machine);
     for notice in &wish.prepared.notices {
         warn!("{notice}");
     }
@@ -278,7 +296,8 @@ impl Watch<'_> {
         told(service::stopping("asked to stop"));
         if let Some(interrupted) = delivery {
             let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
-            let _beam_is_off_whatever_comes = self.desk.wait_for(&[State::Complete, State::Tripped], Duration::from_secs(1));
+            let _beam_is_off_whatever_comes =
+                self.desk.wait_for(&[State::Complete, State::Tripped], Duration::from_secs(1));
             report = Some(self.finish(interrupted.id, &view)?);
         }
         Ok(report)
@@ -288,11 +307,11 @@ impl Watch<'_> {
     fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
         let proof = ids.next_id().map_err(RunError::Ids)?;
         let id = ids.next_id().map_err(RunError::Ids)?;
-        let [a, b] = [&self.wish.site.buses[0], &self.wish.site.buses[self.wish.site.buses.len() - 1]];
         let directory: &PathBuf = &self.wish.site.records_directory;
-        let recorder = Recorder::start(directory, id, [a.clone(), b.clone()]).map_err(|error| {
+        let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
             RunError::Unavailable(format!(
-                "{}: {error}\n    fix: give the service the right to write its records", directory.display()
+                "{}: {error}\n    fix: give the service the right to write its records",
+                directory.display()
             ))
         })?;
         info!("delivery {id}: record in {}", recorder.folder().display());
@@ -365,7 +384,9 @@ fn log(entry: &Entry) {
         Entry::Session(_, SessionNote::State(state)) => info!("{}", state.name()),
         Entry::Session(_, SessionNote::Ended(by)) => info!("ended by {}", by.name()),
         Entry::Session(_, SessionNote::Fault(report)) => warn!("{}", fault_line(report, "session")),
-        Entry::Session(_, SessionNote::ProofFailed(guard, step)) => warn!("proof of {} failed: {}", guard.name(), step.name()),
+        Entry::Session(_, SessionNote::ProofFailed(guard, step)) => {
+            warn!("proof of {} failed: {}", guard.name(), step.name())
+        }
         Entry::Session(_, SessionNote::Proven(guard)) => info!("{} is proven", guard.name()),
     }
 }

@@ -24,6 +24,8 @@ use crate::world::World;
 
 /// How long a run waits for what never comes.
 const PATIENCE: Span = Span::from_secs(3);
+/// The longest plan in MU: 30 Gy at 90 % and a little more, beyond any IOERT prescription.
+const MOST_MU: f64 = 3500.0;
 /// The noise that the oracle grants a pulse: four standard deviations of 1 %.
 const PULSE_NOISE: f64 = 0.04;
 /// The noise that it grants a chamber's sum over n pulses: five standard deviations of 0.1 %, times the root of n.
@@ -141,10 +143,12 @@ fn work(wish: &Wish, next: &AtomicU64, progress: &impl Fn(u64)) -> Campaign {
 
 /// One delivery: everything about it is drawn from `seed`.
 #[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of pulses for a simulated plan")]
 pub fn deliver(wish: &Wish, seed: u64) -> Run {
     let mut draw = Noise::new(seed, STREAM);
     let machine = &wish.machines[draw.below(count(wish.machines.len())) as usize];
-    let pulses = pulses_of_plan(&mut draw);
+    let most = (MOST_MU / mu(machine.order.pulse_dose)) as u32;
+    let pulses = pulses_of_plan(&mut draw).min(most);
     let prepared = machine.with_preset(preset_of(machine, pulses, draw.uniform()));
     let fault = match &wish.faults {
         Faults::None => None,

@@ -132,7 +132,8 @@ impl Unit {
             ChamberFault::FullScale => defects.full_scale = true,
             ChamberFault::Reads(percent) => defects.response = f64::from(percent) / 100.0,
             ChamberFault::ThreefoldOnce => defects.response_once = 3.0,
-            ChamberFault::Falls => chamber.fall(pulse_mu),
+            // two pulses, so that the pulse that comes with it does not hide it
+            ChamberFault::Falls => chamber.fall(2.0 * pulse_mu),
             ChamberFault::StrayCurrent => {
                 defects.stray_picoamperes = STRAY_SHARE * mu_per_second * picocoulombs_per_mu;
             }

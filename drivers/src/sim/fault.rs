@@ -79,7 +79,7 @@ injections! {
         "one pulse reads threefold on monitor 1"
         => "interlock: chamber lies, high, at once";
     Mon1Falls "mon1-falls" [Chamber(Monitor::First, ChamberFault::Falls)]
-        "the charge counter of monitor 1 falls by one pulse"
+        "the charge counter of monitor 1 falls by two pulses"
         => "interlock: chamber lies, counter falls";
     Mon1ChargeWithoutPulses "mon1-charge-without-pulses" [Chamber(Monitor::First, ChamberFault::StrayCurrent)]
         "monitor 1 collects 30 % of the beam's rate with no beam"
@@ -118,7 +118,7 @@ injections! {
         "one pulse reads threefold on monitor 2"
         => "interlock: chamber lies, high, at once";
     Mon2Falls "mon2-falls" [Chamber(Monitor::Second, ChamberFault::Falls)]
-        "the charge counter of monitor 2 falls by one pulse"
+        "the charge counter of monitor 2 falls by two pulses"
         => "interlock: chamber lies, counter falls";
     Mon2StatusFault "mon2-status-fault" [Chamber(Monitor::Second, ChamberFault::ReportsFault)]
         "monitor 2 reports a fault of its electronics"

@@ -16,7 +16,7 @@ use crate::hearing::{Heard, Hearing, with_if};
 use crate::machine::{Beam, Landing, Machine, Order, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
 use crate::units::{Charge, Span, Ticks};
-use crate::wire::{self, GATE_STATUS, GateState, GateStatus, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, Reason};
+use crate::wire::{self, GATE_STATUS, GateStatus, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, Reason};
 
 /// Pulses after which the seen mean stands for the expected charge of the next pulse.
 const PULSES_FOR_MEAN: u32 = 4;
@@ -29,7 +29,6 @@ pub struct DoseGuard {
     machine: Machine,
     chamber: Chamber,
     gate: Hearing,
-    gate_open: bool,
     limit: Charge,
     /// The largest lease that was ever given in this delivery.
     leased: u32,
@@ -46,7 +45,6 @@ impl DoseGuard {
             machine: *machine,
             chamber: Chamber::new(monitor, machine),
             gate: Hearing::new(crate::machine::Protection::E2e),
-            gate_open: false,
             limit: Charge::ZERO,
             leased: 0,
             last: Charge::ZERO,
@@ -71,18 +69,16 @@ impl DoseGuard {
 
     pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
         if frame.id == self.dose_id() {
-            let beam = self.gate_open;
-            match self.chamber.take(now, origin, frame, beam, &mut self.common.counts) {
+            // Without pulses only the interlock guard knows whether there should be beam; this one then just integrates.
+            match self.chamber.take(now, origin, frame, false, &mut self.common.counts) {
                 Ok(Some(reading)) => self.integrate(now, reading.pulses, reading.charge),
                 Ok(None) => {}
                 Err(report) => self.common.raise(now, report.on(bus)),
             }
         } else if frame.id == GATE_STATUS {
             match self.gate.hear(now, origin, frame, &mut self.common.counts) {
-                Heard::Fresh => match GateStatus::decode(frame) {
-                    Ok(status) => self.gate_open = matches!(status.state, GateState::Open),
-                    Err(_) => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
-                },
+                Heard::Fresh if GateStatus::decode(frame).is_ok() => {}
+                Heard::Fresh => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
                 Heard::Repeat => {}
                 Heard::Fault(fault) => self.common.raise(now, FaultReport::of(fault).on(bus)),
             }

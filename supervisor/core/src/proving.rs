@@ -9,7 +9,7 @@
 //! At every moment at least one guard withholds or leases 0, and the order of the steps never depends on two guards
 //! being equally fast. A gate that reads, times or compares wrongly on any one channel is found here.
 
-use crate::machine::{Beam, Machine};
+use crate::machine::Machine;
 use crate::units::{Span, Ticks};
 use crate::wire::{CloseCause, GateState, GateStatus, Guard};
 
@@ -91,7 +91,6 @@ pub struct Proving {
     stale_after: Span,
     margin: Span,
     patience: Span,
-    compares_leases: bool,
 }
 
 impl Proving {
@@ -107,7 +106,6 @@ impl Proving {
             stale_after: timing.stale_after,
             margin: timing.proof_margin,
             patience: timing.stale_after.times(4).plus(timing.session_silence),
-            compares_leases: !matches!(machine.beam, Beam::Pulsed { gate_knows_lease: false, .. }),
         }
     }
 
@@ -164,10 +162,8 @@ impl Proving {
             ProofStep::TakeUp => (GateState::Closed, CloseCause::PermitWithheld, EVERY_GUARD),
             ProofStep::Withheld => (GateState::Closed, CloseCause::PermitWithheld, before | own),
             ProofStep::Offered => (GateState::Closed, CloseCause::PermitWithheld, before & !own),
-            ProofStep::Leased | ProofStep::Held | ProofStep::Permitted if self.compares_leases => {
-                (GateState::Open, CloseCause::LeaseUsed, own)
-            }
-            ProofStep::Leased | ProofStep::Held | ProofStep::Permitted => (GateState::Open, CloseCause::None, 0),
+            // a lease of 0 means no beam on every gate, also on one that compares no others
+            ProofStep::Leased | ProofStep::Held | ProofStep::Permitted => (GateState::Open, CloseCause::LeaseUsed, own),
             ProofStep::Withdrawn | ProofStep::Returned => (GateState::Closed, CloseCause::PermitWithheld, own),
             ProofStep::Silenced => (GateState::Closed, CloseCause::PermitStale, own),
         };

@@ -109,7 +109,10 @@ impl Rate {
     #[must_use]
     pub fn dose_per_second(&self, now: Ticks) -> Dose {
         let Some(began) = self.began else { return Dose::ZERO };
-        let over = now.since(began).shorter(self.window()).longer(Span::from_millis(100));
+        // the newest slot has filled only up to now
+        let unfilled = self.slot_end.since(now);
+        let covered = Span::from_nanos(self.window().nanos().saturating_sub(unfilled.nanos()));
+        let over = now.since(began).shorter(covered).longer(Span::from_millis(100));
         let millis = i64::try_from(over.millis()).unwrap_or(i64::MAX);
         Dose::from_micro_mu(self.total().micro_mu().saturating_mul(1000).checked_div(millis).unwrap_or(0))
     }
@@ -139,5 +142,97 @@ impl Rate {
             return Verdict::Warn(report(Fault::RateLow, 85));
         }
         Verdict::Fine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Bus;
+    use crate::machine::{Landing, Monitor, Protection, SetUp, Timing};
+    use crate::units::{Charge, DosePerCharge};
+    use crate::wire::Docking;
+
+    const PULSE: Dose = Dose::from_micro_mu(1_000_000);
+
+    fn machine(rule: RateRule) -> Machine {
+        let ms = Span::from_millis;
+        let monitor = Monitor {
+            dose_per_charge: DosePerCharge::from_fixed(1),
+            full_scale: Charge::ZERO,
+            voltage: 0,
+            voltage_tolerance: 0,
+            leakage_warn: 0,
+            leakage_block: 0,
+        };
+        let timing = Timing {
+            permit: ms(5),
+            gate: ms(5),
+            dose: ms(10),
+            status: ms(50),
+            stale_after: ms(25),
+            agreement: ms(30),
+            proof_margin: ms(10),
+            lateness_budget: ms(10),
+            session_silence: ms(500),
+        };
+        let period = ms(100);
+        Machine {
+            timing,
+            beam: Beam::Pulsed { period, window: 1, landing: Landing::Nearest, gate_knows_lease: true },
+            monitors: [monitor; 2],
+            rate: rule,
+            no_pulse_after: ms(1000),
+            beam_hold: false,
+            linac_bus: Bus::A,
+            single_bus: false,
+            protection: Protection::E2e,
+            resume_limit: 2,
+        }
+    }
+
+    /// Judges ten seconds of pulses of `PULSE` every `period_ms`, where 100 ms is nominal; the first verdict that is not fine.
+    fn judged(rule: RateRule, period_ms: u64) -> Verdict {
+        let mut rate = Rate::new(&machine(rule));
+        rate.begin(&Order {
+            preset: Charge::ZERO,
+            backup: Charge::ZERO,
+            expected_pulse: [Charge::ZERO; 2],
+            pulse_dose: PULSE,
+            dose_per_second: PULSE.times(10),
+            time_limit: Span::ZERO,
+            set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::None },
+        });
+        let mut worst = Verdict::Fine;
+        for milli in 0..10_000_u64 {
+            let now = Ticks::from_nanos(1_000_000_000).after(Span::from_millis(milli));
+            if milli.is_multiple_of(period_ms) {
+                rate.add(now, PULSE);
+            }
+            match rate.judge(now) {
+                Verdict::Fine => {}
+                trip @ Verdict::Trip(_) => return trip,
+                warning @ Verdict::Warn(_) => worst = warning,
+            }
+        }
+        worst
+    }
+
+    #[test]
+    fn holds_the_nominal_rate() {
+        assert_eq!(judged(RateRule::Steady, 100), Verdict::Fine);
+    }
+
+    #[test]
+    fn trips_over_twice_and_under_half_the_nominal_rate() {
+        assert!(matches!(judged(RateRule::Steady, 45), Verdict::Trip(report) if report.fault == Fault::RateHigh));
+        assert!(matches!(judged(RateRule::Steady, 230), Verdict::Trip(report) if report.fault == Fault::RateLow));
+    }
+
+    #[test]
+    fn warns_between_and_never_of_a_modulated_machine_that_is_slow() {
+        assert!(matches!(judged(RateRule::Steady, 70), Verdict::Warn(report) if report.fault == Fault::RateHigh));
+        assert!(matches!(judged(RateRule::Steady, 140), Verdict::Warn(report) if report.fault == Fault::RateLow));
+        assert_eq!(judged(RateRule::Modulated, 230), Verdict::Fine);
     }
 }

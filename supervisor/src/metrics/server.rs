@@ -53,7 +53,8 @@ pub fn serve(listener: TcpListener, pages: Router) -> io::Result<JoinHandle<io::
 }
 
 /// Resident memory of this process in bytes, 0 when the kernel does not say.
-fn resident_memory() -> u64 {
+#[must_use]
+pub fn resident_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     kilobytes.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or(0) * 1024

@@ -231,27 +231,3 @@ fn one_bus_or_two_and_a_beam_charge_sensor() {
 
 #[path = "fault_tests.rs"]
 mod faults;
-
-/// Prints what a frame costs: `cargo test --release -p beam-drivers -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement, and only a release build makes it one"]
-fn speed() {
-    for (name, config) in [("10 Hz", UnitConfig::example()), ("kV", tube())] {
-        let mut hand = Hand::new(&config, &[]);
-        hand.deliver(NO_PULSE_LIMIT - 1, 500);
-        let Hand { mut unit, mut now, mut alive, permits, .. } = hand;
-        let mut frames = 0_u64;
-        let started = std::time::Instant::now();
-        for _ in 0..400_000 {
-            alive = (alive + 1) % 15;
-            for (guard, permit) in Guard::ALL.into_iter().zip(permits) {
-                frames += 1;
-                unit.receive(now, permit_bus(guard, false), &permit.encode(guard, alive), &mut |_, _| frames += 1);
-            }
-            now = now.after(Span::from_millis(5));
-            unit.advance(now, &mut |_, _| frames += 1);
-        }
-        let nanos = started.elapsed().as_nanos() as f64 / frames as f64;
-        println!("{name}: {frames} frames, {nanos:.1} ns a frame, {} pulses", unit.truth().pulses);
-    }
-}

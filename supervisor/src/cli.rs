@@ -1,0 +1,132 @@
+//! The command line: what can be asked for, in the words of `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Supervises the beam of an intraoperative electron linac: two monitor chambers, a clock and every interlock, each of
+/// which ends the beam by itself. Research software, not a medical device; it replaces no hardware interlock.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Deliver a plan on a simulated treatment unit: no hardware, no configuration, real guards.
+    Demo(Demo),
+    /// Run the service on real CAN buses.
+    Run(Run),
+    /// Validate configurations, machine profiles and plans: every error at once, with file, line and the fix.
+    Check(Check),
+    /// Deliver thousands of seeded plans in virtual time, with faults, and judge each by the true dose.
+    Simulate(Simulate),
+    /// Judge a candump recording again.
+    Replay(Replay),
+    /// The fault catalogue: what happened, what the operator does, who clears it.
+    Faults(Faults),
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Machine: mobetron, novac7 or intrabeam.
+    #[arg(long, default_value = "mobetron")]
+    pub machine: String,
+    /// Plan to deliver instead of the machine's own 10 Gy.
+    #[arg(long)]
+    pub plan: Option<PathBuf>,
+    /// Fault to put in, as NAME@PULSE; `list` names the faults.
+    #[arg(long, value_name = "NAME@PULSE")]
+    pub fault: Option<String>,
+    /// In virtual time: the same delivery in under a second.
+    #[arg(long)]
+    pub fast: bool,
+    /// Seed of the simulated noise.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder to keep the record in.
+    #[arg(long)]
+    pub records: Option<PathBuf>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The service's configuration.
+    #[arg(long)]
+    pub config: PathBuf,
+    /// Plan to arm; needs --arm-now.
+    #[arg(long, requires = "arm_now")]
+    pub plan: Option<PathBuf>,
+    /// Arm and begin at once, without an operator: refused unless the profile says bench = true.
+    #[arg(long, requires = "plan")]
+    pub arm_now: bool,
+    /// The next delivery id, entered by a person who knows which ids were used.
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..))]
+    pub next_delivery_id: Option<u16>,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files to check: configurations, machine profiles, plans.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `simulate`
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// How many deliveries.
+    #[arg(long, default_value_t = 1000)]
+    pub deliveries: u64,
+    /// Seed of the first delivery; the others count up from it.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// `all`, `none`, or names of faults with commas between them; one of them befalls each delivery.
+    #[arg(long, default_value = "all")]
+    pub faults: String,
+    /// Machines to draw from, with commas between them; all shipped machines if not given.
+    #[arg(long)]
+    pub machines: Option<String>,
+    /// Print the campaign as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `replay`
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The recording, as `candump -L` or this program writes it.
+    pub log: PathBuf,
+    /// The service's configuration, or a machine profile.
+    #[arg(long)]
+    pub config: PathBuf,
+    /// The plan that was delivered.
+    #[arg(long)]
+    pub plan: PathBuf,
+    /// Print report and verdict log as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `faults`
+#[derive(Debug, Args)]
+pub struct Faults {
+    /// Code or name of one fault.
+    pub code: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,365 @@
+//! What each command does between its arguments and its exit code. A person's words go to standard output, progress and
+//! errors to standard error; with `--json` standard output holds one JSON document.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use beam_core::fault::Fault;
+use beam_drivers::sim::Injection;
+use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli;
+use crate::config::{self, Kind, Problem, shipped};
+use crate::demo;
+use crate::prepared::Prepared;
+use crate::replay;
+use crate::report::Report;
+use crate::run::{self, RunError};
+use crate::service::exit;
+use crate::simulate::{self, Campaign, Faults};
+
+/// What is printed and the code that is answered instead of a result.
+type Failure = u8;
+
+fn fail(code: u8, message: impl std::fmt::Display) -> Failure {
+    eprintln!("{message}");
+    code
+}
+
+fn wrong(problems: &[Problem]) -> Failure {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    exit::CONFIGURATION
+}
+
+fn code(result: Result<u8, Failure>) -> u8 {
+    result.unwrap_or_else(|failure| failure)
+}
+
+/// `demo`
+#[must_use]
+pub fn demo(arguments: &cli::Demo) -> u8 {
+    if arguments.fault.as_deref() == Some("list") {
+        list_injections(arguments.json);
+        return exit::DONE;
+    }
+    code(deliver_demo(arguments))
+}
+
+fn deliver_demo(arguments: &cli::Demo) -> Result<u8, Failure> {
+    let wish = demo::Wish {
+        prepared: prepare_demo(arguments)?,
+        fault: arguments.fault.as_deref().map(injection).transpose()?,
+        seed: arguments.seed,
+        records: arguments.records.clone(),
+        show_progress: !arguments.fast,
+    };
+    let result = if arguments.fast { demo::fast(&wish) } else { demo::real_time(&wish) };
+    let report = result.map_err(|error| fail(exit::FAILED, format!("demo: {error}")))?;
+    print(&report, arguments.json);
+    Ok(verdict(&report))
+}
+
+fn prepare_demo(arguments: &cli::Demo) -> Result<Prepared, Failure> {
+    let machine = &arguments.machine;
+    let names = || shipped::MACHINES.iter().map(|file| file.machine).collect::<Vec<_>>().join(", ");
+    // in virtual time nothing is late, so the machine's own periods hold
+    let profile = if arguments.fast { shipped::profile(machine) } else { shipped::demo_profile(machine) };
+    let profile = profile.ok_or_else(|| {
+        fail(exit::USAGE, format!("demo: there is no machine `{machine}`\n    fix: choose one of {}", names()))
+    })?;
+    let plan = match &arguments.plan {
+        Some(path) => config::load_plan(path).map_err(|problems| wrong(&problems))?,
+        None => shipped::plan(machine).ok_or_else(|| fail(exit::FAILED, format!("demo: `{machine}` has no plan")))?,
+    };
+    Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))
+}
+
+/// `NAME@PULSE`, or `NAME` for a fault from before the beam.
+fn injection(text: &str) -> Result<(Injection, u32), Failure> {
+    let (name, pulse) = text.split_once('@').unwrap_or((text, "0"));
+    let pulse = pulse.parse().map_err(|_| {
+        fail(
+            exit::USAGE,
+            format!("demo: `{pulse}` is no pulse\n    fix: write --fault NAME@PULSE, as in mon1-stuck@100"),
+        )
+    })?;
+    let injection = name.parse().map_err(|_| {
+        fail(
+            exit::USAGE,
+            format!("demo: there is no fault `{name}`\n    fix: `beam-supervisor demo --fault list` names them"),
+        )
+    })?;
+    Ok((injection, pulse))
+}
+
+fn list_injections(as_json: bool) {
+    if as_json {
+        let all: Vec<Value> = Injection::ALL
+            .iter()
+            .map(|fault| json!({ "name": fault.name(), "description": fault.description(), "ends": fault.expected() }))
+            .collect();
+        println!("{}", pretty(&Value::Array(all)));
+        return;
+    }
+    for fault in Injection::ALL {
+        println!("{:<32} {}\n{:<32}   ends it: {}", fault.name(), fault.description(), "", fault.expected());
+    }
+}
+
+fn print(report: &Report, as_json: bool) {
+    if as_json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.text());
+    }
+}
+
+fn verdict(report: &Report) -> u8 {
+    if report.is_as_planned() { exit::DONE } else { exit::TRIPPED }
+}
+
+/// `run`
+#[must_use]
+pub fn run(arguments: &cli::Run) -> u8 {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    code(serve(arguments))
+}
+
+fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
+    let (site, profile) = config::load_site(&arguments.config).map_err(|problems| wrong(&problems))?;
+    let prepared = match &arguments.plan {
+        None => Prepared::without_plan(&profile),
+        Some(path) => {
+            if !profile.is_bench {
+                let what = "--arm-now begins a beam without an operator, and the profile is not a bench";
+                let fix = "arm through an operator; or, where no patient can be, say bench = true in the profile";
+                return Err(fail(exit::CONFIGURATION, format!("{}: {what}\n    fix: {fix}", profile.file)));
+            }
+            let plan = config::load_plan(path).map_err(|problems| wrong(&problems))?;
+            Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?
+        }
+    };
+    let wish = run::Wish { site, prepared, arm_now: arguments.arm_now, next_delivery_id: arguments.next_delivery_id };
+    match run::run(wish) {
+        Ok(report) => {
+            if let Some(report) = report {
+                print!("{}", report.text());
+            }
+            Ok(exit::DONE)
+        }
+        Err(error) => {
+            let code = match &error {
+                RunError::SecondInstance(_) => exit::SECOND_INSTANCE,
+                RunError::Ids(_) => exit::CONFIGURATION,
+                RunError::Unavailable(_) | RunError::Refused(_) => exit::UNAVAILABLE,
+                RunError::Io(_) => exit::FAILED,
+            };
+            Err(fail(code, format!("run: {error}")))
+        }
+    }
+}
+
+/// `check`
+#[must_use]
+pub fn check(arguments: &cli::Check) -> u8 {
+    let report = config::check_files(&arguments.files);
+    if arguments.json {
+        println!("{}", pretty(&report.to_json()));
+    } else {
+        print!("{report}");
+    }
+    if report.is_good() { exit::DONE } else { exit::CONFIGURATION }
+}
+
+/// `simulate`
+#[must_use]
+pub fn simulate(arguments: &cli::Simulate) -> u8 {
+    code(simulate_all(arguments))
+}
+
+fn simulate_all(arguments: &cli::Simulate) -> Result<u8, Failure> {
+    let wish = simulate::Wish {
+        deliveries: arguments.deliveries,
+        seed: arguments.seed,
+        faults: faults_of(&arguments.faults)?,
+        machines: machines_of(arguments.machines.as_deref())?,
+    };
+    let shows = std::io::stderr().is_terminal();
+    let (begun, done) = (Instant::now(), AtomicU64::new(0));
+    let campaign = simulate::campaign(&wish, &|_index| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if shows && done.is_multiple_of(100) {
+            eprint!("\r{done} of {} deliveries, {:.0} s", wish.deliveries, begun.elapsed().as_secs_f64());
+        }
+    });
+    if shows {
+        eprint!("\r\x1b[K");
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&campaign).unwrap_or_default());
+    } else {
+        print_campaign(&campaign, arguments);
+    }
+    Ok(if campaign.broken.is_empty() { exit::DONE } else { exit::FAILED })
+}
+
+fn faults_of(text: &str) -> Result<Faults, Failure> {
+    Ok(match text {
+        "none" => Faults::None,
+        "all" => Faults::Some(Injection::ALL.to_vec()),
+        names => Faults::Some(
+            names.split(',').map(|name| injection(name.trim()).map(|(fault, _)| fault)).collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+fn machines_of(names: Option<&str>) -> Result<Vec<Prepared>, Failure> {
+    let names: Vec<&str> = match names {
+        Some(names) => names.split(',').map(str::trim).collect(),
+        // the modulated linac is there for recordings: its rate is its own affair
+        None => shipped::MACHINES.iter().map(|file| file.machine).filter(|name| *name != "modulated-linac").collect(),
+    };
+    names
+        .into_iter()
+        .map(|name| {
+            let missing = || fail(exit::USAGE, format!("simulate: there is no machine `{name}`"));
+            let profile = shipped::profile(name).ok_or_else(missing)?;
+            let plan = shipped::plan(name).ok_or_else(missing)?;
+            Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))
+        })
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates for people to read")]
+fn print_campaign(campaign: &Campaign, arguments: &cli::Simulate) {
+    println!("{:<34} {:>8}  found first", "fault put in", "times");
+    for (fault, found) in &campaign.injected {
+        let times: u64 = found.values().sum();
+        let found: Vec<_> = found.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        println!("{fault:<34} {times:>8}  {}", found.join(", "));
+    }
+    let list = |table: &std::collections::BTreeMap<String, u64>| {
+        table.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    println!("\nended by   {}", list(&campaign.ended_by));
+    println!("machines   {}", list(&campaign.machines));
+    let cores = campaign.cores as f64;
+    println!(
+        "{} deliveries, {} pulses, {} guard steps in {:.2} s on {} cores: {:.0} deliveries and {:.2} million steps a second a core",
+        campaign.deliveries,
+        campaign.pulses,
+        campaign.guard_steps,
+        campaign.elapsed_s,
+        campaign.cores,
+        campaign.deliveries as f64 / campaign.elapsed_s / cores,
+        campaign.guard_steps as f64 / campaign.elapsed_s / cores / 1e6,
+    );
+    if arguments.faults == "none" {
+        println!("worst landing of monitor 1: {:.4} pulses from the preset", campaign.worst_landing_pulses);
+    }
+    for run in campaign.broken.iter().take(20) {
+        println!("BROKEN: {}", serde_json::to_string(run).unwrap_or_default());
+        let machines = arguments.machines.as_ref().map_or(String::new(), |names| format!(" --machines {names}"));
+        println!(
+            "  again: beam-supervisor simulate --deliveries 1 --seed {} --faults {}{machines}",
+            run.seed, arguments.faults
+        );
+    }
+    let verdict = if campaign.broken.is_empty() { "no invariant broken" } else { "invariants broken" };
+    println!(
+        "{verdict}: {} of {} deliveries (first seed {})",
+        campaign.broken.len(),
+        campaign.deliveries,
+        arguments.seed
+    );
+}
+
+/// `replay`
+#[must_use]
+pub fn replay(arguments: &cli::Replay) -> u8 {
+    code(judge_again(arguments))
+}
+
+fn judge_again(arguments: &cli::Replay) -> Result<u8, Failure> {
+    let (profile, interfaces) = profile_for_replay(&arguments.config)?;
+    let plan = config::load_plan(&arguments.plan).map_err(|problems| wrong(&problems))?;
+    let prepared = Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?;
+    let verdict = replay::replay(&arguments.log, &prepared, &interfaces)
+        .map_err(|error| fail(exit::CONFIGURATION, format!("{}: {error}", arguments.log.display())))?;
+    let report = &verdict.report;
+    if arguments.json {
+        let document = json!({ "report": report, "frames": verdict.frames, "log": verdict.log });
+        println!("{}", pretty(&document));
+    } else {
+        print!("{}", report.text());
+        println!("  {:<20} {}", "frames judged", verdict.frames);
+        for line in &verdict.log {
+            println!("  {line}");
+        }
+    }
+    Ok(if report.fault.is_none() { exit::DONE } else { exit::TRIPPED })
+}
+
+/// A recording is judged by a machine; a service's configuration names it together with its interfaces.
+fn profile_for_replay(path: &Path) -> Result<(config::Profile, [String; 2]), Failure> {
+    let checked = config::check_files(&[path.to_owned()]);
+    if checked.files.first().is_some_and(|file| file.kind == Kind::Profile) {
+        let profile = config::load_profile(path).map_err(|problems| wrong(&problems))?;
+        return Ok((profile, ["can0".to_owned(), "can1".to_owned()]));
+    }
+    let (site, profile) = config::load_site(path).map_err(|problems| wrong(&problems))?;
+    let interfaces = site.interfaces();
+    let name =
+        |index: usize| interfaces.get(index).or(interfaces.first()).map_or_else(String::new, ToString::to_string);
+    Ok((profile, [name(0), name(1)]))
+}
+
+/// `faults`
+#[must_use]
+pub fn faults(arguments: &cli::Faults) -> u8 {
+    let asked = |fault: &Fault| {
+        arguments.code.as_ref().is_none_or(|code| code.eq_ignore_ascii_case(fault.code()) || code == fault.name())
+    };
+    let found: Vec<Fault> = Fault::ALL.iter().copied().filter(asked).collect();
+    if found.is_empty() {
+        return fail(exit::FAILED, "faults: there is no such fault\n    fix: `beam-supervisor faults` lists them all");
+    }
+    if arguments.json {
+        println!("{}", pretty(&Value::Array(found.into_iter().map(fault_entry).collect())));
+        return exit::DONE;
+    }
+    for fault in found {
+        println!("{} {} ({})", fault.code(), fault.name(), fault.group().name());
+        println!("    what happened: {}", fault.cause());
+        println!("    operator:      {}", fault.action());
+        println!("    cleared by:    {}; {}", fault.clearance().name(), resume(fault));
+        println!("    serves:        {} {}", fault.requirement().id(), fault.requirement().sentence());
+    }
+    exit::DONE
+}
+
+const fn resume(fault: Fault) -> &'static str {
+    if fault.may_resume() { "the remaining dose may be planned anew" } else { "no resume" }
+}
+
+fn fault_entry(fault: Fault) -> Value {
+    json!({
+        "code": fault.code(), "name": fault.name(), "group": fault.group().name(), "cause": fault.cause(),
+        "operator": fault.action(), "cleared_by": fault.clearance().name(), "may_resume": fault.may_resume(),
+        "requirement": fault.requirement().id(),
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

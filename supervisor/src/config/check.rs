@@ -1,0 +1,190 @@
+//! What `beam-supervisor check FILE...` says: which kind each file is, everything wrong with it, and what is right but
+//! weaker than usual.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use toml::de::DeTable;
+
+use super::load::read_text;
+use super::order::order;
+use super::plan::{self, Plan, parse_plan};
+use super::problem::Problem;
+use super::profile::{self, Profile, parse_profile};
+use super::shipped;
+use super::site::{self, parse_site};
+
+/// What a file is, by the keys at its top.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A machine profile.
+    Profile,
+    /// A plan.
+    Plan,
+    /// The service's own file.
+    Site,
+    /// Nothing that could be told.
+    Unknown,
+}
+
+impl Kind {
+    /// The name that people see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Profile => "machine profile",
+            Self::Plan => "plan",
+            Self::Site => "site",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The kind whose telling keys are most among the top-level keys of `text`.
+    fn of(text: &str) -> Self {
+        let (table, _) = DeTable::parse_recoverable(text);
+        let count =
+            |keys: &[&str]| table.get_ref().iter().filter(|(name, _)| keys.contains(&name.get_ref().as_ref())).count();
+        let kinds = [
+            (count(profile::TELLING_KEYS), Self::Profile),
+            (count(plan::TELLING_KEYS), Self::Plan),
+            (count(site::TELLING_KEYS), Self::Site),
+        ];
+        let best = kinds.into_iter().max_by_key(|&(count, _)| count);
+        best.filter(|&(count, _)| count > 0).map_or(Self::Unknown, |(_, kind)| kind)
+    }
+}
+
+/// What was found in one file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Checked {
+    /// The file, as it was named.
+    pub file: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What must be put right before it is used.
+    pub errors: Vec<Problem>,
+    /// What is right, and to be known.
+    pub warnings: Vec<Problem>,
+}
+
+/// What was found in all files; prints for people, serialises for programs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Report {
+    /// One entry for each file, in the order asked.
+    pub files: Vec<Checked>,
+}
+
+impl Report {
+    /// Whether nothing must be put right.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.files.iter().all(|file| file.errors.is_empty())
+    }
+
+    /// The report as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({ "good": self.is_good(), "files": self.files })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Checked { file, kind, errors, warnings } in &self.files {
+            for error in errors {
+                writeln!(formatter, "{error}")?;
+            }
+            for Problem { file, line, what, .. } in warnings {
+                match line {
+                    0 => writeln!(formatter, "{file}: warning: {what}")?,
+                    _ => writeln!(formatter, "{file}:{line}: warning: {what}")?,
+                }
+            }
+            match errors.len() {
+                0 => writeln!(formatter, "{file}: {}, good", kind.name())?,
+                1 => writeln!(formatter, "{file}: {}, 1 error", kind.name())?,
+                many => writeln!(formatter, "{file}: {}, {many} errors", kind.name())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks every file at `paths`. A plan is held against the profile of its machine: one of these files, or one that the
+/// program carries with it.
+#[must_use]
+pub fn check_files(paths: &[PathBuf]) -> Report {
+    let texts: Vec<_> = paths.iter().map(|path| (path.as_path(), read_text(path))).collect();
+    let profiles: Vec<Profile> = texts
+        .iter()
+        .filter_map(|(path, text)| Some((path, text.as_ref().ok()?)))
+        .filter(|(_, text)| Kind::of(text) == Kind::Profile)
+        .filter_map(|(path, text)| parse_profile(&path.display().to_string(), text).ok())
+        .collect();
+    let files = texts.into_iter().map(|(path, text)| match text {
+        Ok(text) => check_one(path, &text, &profiles),
+        Err(problem) => checked(path, Kind::Unknown, vec![problem], Vec::new()),
+    });
+    Report { files: files.collect() }
+}
+
+fn checked(path: &Path, kind: Kind, errors: Vec<Problem>, warnings: Vec<Problem>) -> Checked {
+    Checked { file: path.display().to_string(), kind, errors, warnings }
+}
+
+fn check_one(path: &Path, text: &str, profiles: &[Profile]) -> Checked {
+    let file = path.display().to_string();
+    let kind = Kind::of(text);
+    let (errors, warnings) = match kind {
+        Kind::Profile => match parse_profile(&file, text) {
+            Ok(profile) => (Vec::new(), profile.notices),
+            Err(errors) => (errors, Vec::new()),
+        },
+        Kind::Plan => match parse_plan(&file, text) {
+            Ok(plan) => check_plan(&plan, profiles),
+            Err(errors) => (errors, Vec::new()),
+        },
+        Kind::Site => check_site(&file, text),
+        Kind::Unknown => (vec![unknown(&file, text)], Vec::new()),
+    };
+    checked(path, kind, errors, warnings)
+}
+
+/// Why a file is of no kind: it is no TOML, or none of its keys tells.
+fn unknown(file: &str, text: &str) -> Problem {
+    let document = super::document::Document::new(file, text);
+    let is_toml = document.parse().is_some();
+    let syntax = document.into_problems().into_iter().next();
+    syntax.filter(|_| !is_toml).unwrap_or_else(|| {
+        let what = "neither a machine profile nor a plan nor a site file: no key at its top tells which";
+        Problem::of_file(
+            file,
+            what,
+            "start from a file in configs/machines or configs/plans, or from configs/supervisor.toml",
+        )
+    })
+}
+
+fn check_plan(plan: &Plan, profiles: &[Profile]) -> (Vec<Problem>, Vec<Problem>) {
+    let given = profiles.iter().find(|profile| profile.name == plan.machine).cloned();
+    let Some(profile) = given.or_else(|| shipped::profile(&plan.machine)) else {
+        let what =
+            format!("`{}` is none of the profiles given or shipped, so only the plan itself was checked", plan.machine);
+        let warning = plan.problem("machine", what, "check the plan together with the profile of its machine");
+        return (Vec::new(), vec![warning]);
+    };
+    (order(&profile, plan).err().unwrap_or_default(), Vec::new())
+}
+
+fn check_site(file: &str, text: &str) -> (Vec<Problem>, Vec<Problem>) {
+    let site = match parse_site(file, text) {
+        Ok(site) => site,
+        Err(errors) => return (errors, Vec::new()),
+    };
+    match site.load_profile() {
+        Ok(profile) => (site.against(&profile), profile.notices),
+        Err(errors) => (errors, Vec::new()),
+    }
+}

@@ -1,0 +1,56 @@
+//! The front door of the configuration: a path in, a value or every problem out.
+
+use std::fs;
+use std::path::Path;
+
+use super::plan::{Plan, parse_plan};
+use super::problem::Problem;
+use super::profile::{Profile, parse_profile};
+use super::site::{Site, parse_site};
+
+/// Reads the machine profile at `path`.
+///
+/// # Errors
+/// Everything that is wrong with it, or that it cannot be read.
+pub fn load_profile(path: &Path) -> Result<Profile, Vec<Problem>> {
+    let text = read_text(path).map_err(|problem| vec![problem])?;
+    parse_profile(&path.display().to_string(), &text)
+}
+
+/// Reads the plan at `path`.
+///
+/// # Errors
+/// Everything that is wrong with it, or that it cannot be read.
+pub fn load_plan(path: &Path) -> Result<Plan, Vec<Problem>> {
+    let text = read_text(path).map_err(|problem| vec![problem])?;
+    parse_plan(&path.display().to_string(), &text)
+}
+
+/// Reads the service's file at `path` and the profile that it names.
+///
+/// # Errors
+/// Everything that is wrong with both and between them, or that one cannot be read.
+pub fn load_site(path: &Path) -> Result<(Site, Profile), Vec<Problem>> {
+    let text = read_text(path).map_err(|problem| vec![problem])?;
+    let site = parse_site(&path.display().to_string(), &text)?;
+    let profile = site.load_profile()?;
+    let problems = site.against(&profile);
+    if problems.is_empty() { Ok((site, profile)) } else { Err(problems) }
+}
+
+/// The text of the file at `path`.
+pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
+    let file = path.display().to_string();
+    let bytes = fs::read(path).map_err(|error| {
+        Problem::of_file(&file, format!("cannot be read: {error}"), "check the path and the rights of the file")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..good).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let what = "not UTF-8".to_owned();
+        let fix = "save the file as UTF-8; TOML knows no other encoding".to_owned();
+        Problem { file, line, column: good - line_start + 1, what, fix }
+    })
+}

@@ -1,0 +1,42 @@
+//! The configuration: machine profiles, plans and the service's own file, read from TOML and turned into the integers
+//! that the guards judge by. Every error of a file is reported at once, with its line and what to do.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `load` | the front door: [`load_profile`], [`load_plan`], [`load_site`] |
+//! | `check` | what `beam-supervisor check` says about any files |
+//! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
+//! | `plan`, `order` | the plan, up to [`Order`](beam_core::machine::Order) |
+//! | `site` | the service's own file |
+//! | `bus_load` | the worst load of each bus |
+//! | `shipped` | the profiles and plans that the program carries with it |
+//! | `document`, `reader`, `wording`, `spelling`, `problem`, `counts` | how a file is read, judged and rounded |
+
+mod beams;
+mod bus_load;
+mod check;
+mod counts;
+mod document;
+mod load;
+mod monitors;
+mod order;
+mod plan;
+mod problem;
+mod profile;
+mod profile_notices;
+mod reader;
+pub mod shipped;
+mod site;
+mod spelling;
+mod timing;
+mod wording;
+
+pub use beams::{NominalBeam, Output};
+pub use bus_load::{BusLoad, bus_load};
+pub use check::{Checked, Kind, Report, check_files};
+pub use load::{load_plan, load_profile, load_site};
+pub use order::{Expectation, expectation, order};
+pub use plan::{Places, Plan, parse_plan};
+pub use problem::Problem;
+pub use profile::{Profile, Readback, RealTime, parse_profile};
+pub use site::{Site, ThreadChoice, parse_site};

@@ -1,0 +1,79 @@
+//! The machine profiles and plans that the program carries with it, so that `demo` and `check` work from any directory.
+//! They are the files of `configs/`, taken in when the program is built.
+
+use super::plan::{Plan, parse_plan};
+use super::profile::{Profile, parse_profile};
+
+/// A file that the program carries.
+#[derive(Clone, Copy, Debug)]
+pub struct ShippedFile {
+    /// Name of the machine.
+    pub machine: &'static str,
+    /// Path below `configs/`.
+    pub file: &'static str,
+    /// Content.
+    pub text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($machine:literal $file:literal),+ $(,)?) => {
+        &[$(ShippedFile {
+            machine: $machine,
+            file: concat!("configs/", $file),
+            text: include_str!(concat!("../../../configs/", $file)),
+        }),+]
+    };
+}
+
+/// The machine profiles, each under its name.
+pub const MACHINES: &[ShippedFile] = shipped![
+    "mobetron" "machines/mobetron.toml",
+    "novac7" "machines/novac7.toml",
+    "liac" "machines/liac.toml",
+    "conventional-cone" "machines/conventional-cone.toml",
+    "uhdr-research-1khz" "machines/uhdr-research-1khz.toml",
+    "intrabeam" "machines/intrabeam.toml",
+    "modulated-linac" "machines/modulated-linac.toml",
+];
+
+/// The profiles of the demo: the same machines with room for a computer without real-time rights.
+pub const DEMO_MACHINES: &[ShippedFile] = shipped![
+    "mobetron" "machines/demo/mobetron.toml",
+    "novac7" "machines/demo/novac7.toml",
+    "intrabeam" "machines/demo/intrabeam.toml",
+];
+
+/// A plan for each machine.
+pub const PLANS: &[ShippedFile] = shipped![
+    "mobetron" "plans/mobetron-10gy.toml",
+    "novac7" "plans/novac7-10gy.toml",
+    "liac" "plans/liac-10gy.toml",
+    "conventional-cone" "plans/conventional-cone-10gy.toml",
+    "uhdr-research-1khz" "plans/uhdr-research-1khz-10gy.toml",
+    "intrabeam" "plans/intrabeam-5gy.toml",
+    "modulated-linac" "plans/modulated-linac-2gy.toml",
+];
+
+fn find(files: &[ShippedFile], machine: &str) -> Option<ShippedFile> {
+    files.iter().find(|file| file.machine == machine).copied()
+}
+
+/// The profile of `machine`.
+#[must_use]
+pub fn profile(machine: &str) -> Option<Profile> {
+    // a test reads every shipped file, so `ok` hides nothing
+    find(MACHINES, machine).and_then(|file| parse_profile(file.file, file.text).ok())
+}
+
+/// The demo's profile of `machine`; the usual one where the demo has none of its own.
+#[must_use]
+pub fn demo_profile(machine: &str) -> Option<Profile> {
+    let own = find(DEMO_MACHINES, machine).and_then(|file| parse_profile(file.file, file.text).ok());
+    own.or_else(|| profile(machine))
+}
+
+/// The plan for `machine`.
+#[must_use]
+pub fn plan(machine: &str) -> Option<Plan> {
+    find(PLANS, machine).and_then(|file| parse_plan(file.file, file.text).ok())
+}

@@ -1,0 +1,147 @@
+//! The program as a person meets it: its exit codes, its errors, and that the same numbers come out as text and as JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// The program, built once by cargo beside this test, run in a folder that is not the project's.
+fn supervisor(arguments: &[&str]) -> Output {
+    let tests = std::env::current_exe().expect("a test knows its own path");
+    let program = tests.parent().and_then(Path::parent).expect("target/PROFILE").join("beam-supervisor");
+    if !program.exists() {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "beam-supervisor"])
+            .current_dir(root())
+            .status();
+        assert!(built.expect("cargo starts").success());
+    }
+    Command::new(program).args(arguments).current_dir(std::env::temp_dir()).output().expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it was not killed")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn path(below_root: &str) -> String {
+    root().join(below_root).display().to_string()
+}
+
+#[test]
+fn a_fast_demo_delivers_in_text_and_in_json() {
+    for machine in ["mobetron", "novac7", "intrabeam", "liac"] {
+        let output = supervisor(&["demo", "--fast", "--machine", machine]);
+        assert_eq!(code(&output), 0, "{machine}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with("DELIVERED as planned: ended by dose 1"));
+        let output = supervisor(&["demo", "--fast", "--machine", machine, "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(report["ended_by"], "dose 1");
+        let [planned, delivered] =
+            [&report["planned_mu"], &report["delivered_mu"][0]].map(|n| n.as_f64().expect("a number"));
+        assert!((planned - delivered).abs() < 5.0, "{machine}: {planned} planned, {delivered} delivered");
+    }
+}
+
+#[test]
+fn a_fault_trips_the_demo_and_the_report_says_who_and_how_many_pulses_later() {
+    for (fault, found, later) in [
+        ("mon1-saturated@50", "F-301", 0),
+        ("mon1-stuck@50", "F-305", 1),
+        ("mon1-low@50", "F-307", 2),
+        ("door@50", "F-706", 0),
+    ] {
+        let output = supervisor(&["demo", "--fast", "--fault", fault, "--json"]);
+        assert_eq!(code(&output), 3, "{fault}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(report["fault"]["code"], found, "{fault}");
+        let pulses = report["simulated"]["pulses_from_fault"].as_u64().expect("a number of pulses");
+        assert!(pulses <= later + 1, "{fault}: {pulses} pulses from the fault on, {} allowed", later + 1);
+    }
+}
+
+#[test]
+fn bad_input_is_told_whole_and_arms_nothing() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let plan = folder.path().join("plan.toml");
+    let good = fs::read_to_string(path("configs/plans/mobetron-10gy.toml")).expect("a shipped plan");
+    let bad = good.replace("energy-mev = 9.0", "energy-mev = 7.5").replace("isodose-percent", "isodose-percnt");
+    assert_ne!(good, bad, "the plan was altered");
+    fs::write(&plan, bad).expect("a scratch file");
+    let plan = plan.display().to_string();
+    let output = supervisor(&["demo", "--fast", "--plan", &plan]);
+    assert_eq!(code(&output), 78);
+    assert!(output.stdout.is_empty(), "nothing was delivered");
+    let told = errors(&output);
+    assert!(told.contains(&format!("{plan}:")) && told.contains("fix: ") && told.contains("isodose-percnt"), "{told}");
+}
+
+#[test]
+fn usage_and_missing_files_have_their_exit_codes() {
+    let profile = path("configs/machines/mobetron.toml");
+    let plan = path("configs/plans/mobetron-10gy.toml");
+    let site = path("configs/supervisor.toml");
+    for (arguments, expected, word) in [
+        (vec!["demo", "--machine", "cobalt"], 2, "there is no machine `cobalt`"),
+        (vec!["demo", "--fault", "gremlin@3"], 2, "there is no fault `gremlin`"),
+        (vec!["demo", "--fault", "door@x"], 2, "`x` is no pulse"),
+        (vec!["levitate"], 2, "levitate"),
+        (vec!["run", "--config", "/missing.toml"], 78, "/missing.toml: cannot be read"),
+        (vec!["run", "--config", &site, "--plan", &plan, "--arm-now"], 78, "not a bench"),
+        (vec!["run", "--config", &site, "--plan", &plan], 2, "--arm-now"),
+        (vec!["check", "/missing.toml"], 78, ""),
+        (vec!["replay", &plan, "--config", &profile, "--plan", &plan], 78, "is no candump line"),
+        (vec!["faults", "F-000"], 1, "no such fault"),
+    ] {
+        let output = supervisor(&arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", errors(&output));
+        assert!(errors(&output).contains(word), "{arguments:?}: {}", errors(&output));
+    }
+}
+
+#[test]
+fn a_record_replays_to_the_same_verdict_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let records = folder.path().display().to_string();
+    let delivered = supervisor(&["demo", "--fast", "--fault", "mon1-no-signal@30", "--records", &records, "--json"]);
+    let delivered: Value = serde_json::from_slice(&delivered.stdout).expect("one JSON document");
+    let log = format!("{}/frames.log", delivered["records"].as_str().expect("a folder"));
+    let (profile, plan) = (path("configs/machines/mobetron.toml"), path("configs/plans/mobetron-10gy.toml"));
+    let again = || supervisor(&["replay", &log, "--config", &profile, "--plan", &plan, "--json"]);
+    let (first, second) = (again(), again());
+    assert_eq!(first.stdout, second.stdout);
+    assert_eq!(code(&first), 3);
+    let replayed: Value = serde_json::from_slice(&first.stdout).expect("one JSON document");
+    for key in ["code", "found_by", "measured", "limit", "pulses"] {
+        assert_eq!(replayed["report"]["fault"][key], delivered["fault"][key], "{key}");
+    }
+    assert_eq!(replayed["report"]["delivered_mu"], delivered["delivered_mu"]);
+}
+
+#[test]
+fn the_fault_catalogue_is_told_in_both_forms() {
+    let output = supervisor(&["faults", "--json"]);
+    let all: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(all.as_array().map(Vec::len), Some(beam_core::fault::Fault::ALL.len()));
+    let output = supervisor(&["faults", "f-301"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("A chamber reports saturation"));
+}
+
+#[test]
+fn a_campaign_is_the_same_for_the_same_seed() {
+    let run = || {
+        let output = supervisor(&["simulate", "--deliveries", "60", "--seed", "9", "--json"]);
+        let mut campaign: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        campaign["elapsed_s"].take();
+        campaign
+    };
+    assert_eq!(run(), run());
+}
