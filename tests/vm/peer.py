@@ -132,11 +132,11 @@ class Unit:
         self.pulse_period = round(1e9 / args.prf)
         self.slot = now + self.pulse_period
         self.requested = False
-        self.ready_since = self.latched_at = None
+        self.ready_since = self.shut_since = None
         self.delivery_seen = None
         self.pulses = self.slots_skipped = self.slots_missed = self.after_tripped = self.beyond_lease = 0
         self.stop = False
-        self.ended_at = None
+        self.ended = False
         self.wakeups = 0
 
     # Frames
@@ -165,28 +165,34 @@ class Unit:
     # The console and the beam
 
     def console(self, now):
-        """The operator asks for beam once the gate stands open with something leased by all four, and lets go of the
-        switch a while after the delivery has latched. So never while the gate is being proven with a lease of 0."""
+        """The operator asks for beam once the gate stands open with something leased by all four, so never while the gate
+        is being proven with a lease of 0; and lets go of the switch when it has been shut for a second, not at once."""
         gate = self.gate
+        shut = gate.state != gate.states["OPEN"]
         if gate.held != self.delivery_seen:
-            self.delivery_seen, self.latched_at, self.ready_since = gate.held, None, None
+            self.delivery_seen = gate.held
+            self.shut_since = self.ready_since = None
             tell(self, now, f"delivery {gate.held} taken up")
             self.ask(now, False)
-        latched = gate.state == gate.states["LATCHED"]
         if self.requested:
-            if latched and self.latched_at is None:
-                self.latched_at = now
-                tell(self, now, f"latched after {gate.pulses} pulses, {self.beam.given_mu:.2f} MU")
-            if latched and now - self.latched_at > 1_000_000_000:
+            if not shut:
+                self.shut_since = None
+            elif self.shut_since is None:
+                self.shut_since = now
+                tell(self, now, f"gate {gate.state_names[gate.state]}, {gate.cause_names[gate.cause]} "
+                                f"after {gate.pulses} pulses, {self.beam.given_mu:.2f} MU")
+            elif now - self.shut_since > 1_000_000_000:
                 self.ask(now, False)
-                self.ended_at = now
-                tell(self, now, "delivery ended")
-            return
-        if latched or gate.state != gate.states["OPEN"] or gate.cause:
+                self.shut_since = self.ready_since = None
+                tell(self, now, "beam no longer requested")
+                if gate.trippers:
+                    self.ended = True
+                    tell(self, now, "delivery ended")
+        elif shut or gate.cause:
             self.ready_since = None
         elif self.ready_since is None:
             self.ready_since = now
-        elif now - self.ready_since >= self.args.request_after_ms * 1_000_000 and self.latched_at is None:
+        elif now - self.ready_since >= self.args.request_after_ms * 1_000_000:
             self.ask(now, True)
             tell(self, now, f"beam requested, gate open for delivery {gate.held}")
 
@@ -293,7 +299,7 @@ class Unit:
             slots_without_lease=self.slots_skipped, slots_missed=self.slots_missed,
             truth=dict(mu=round(self.beam.given_mu, 4), mon1=self.chambers[0].report(), mon2=self.chambers[1].report()),
             pulses_after_tripped=self.after_tripped, pulses_beyond_lease=self.beyond_lease,
-            beam_on_s=round(gate.beam_on_ns / 1e9, 3), ended=self.ended_at is not None,
+            beam_on_s=round(gate.beam_on_ns / 1e9, 3), ended=self.ended,
             permits={p.name: dict(taken=p.taken, lost=p.lost, repeats=p.repeats, faults=p.faults) for p in gate.permits},
             deliveries=gate.deliveries,
             final=dict(state=gate.state_names[gate.state], cause=gate.cause_names[gate.cause], closed_by=gate.closed_by,
@@ -378,6 +384,8 @@ def main():
         signal.signal(number, lambda *_: setattr(unit, "stop", True))
     tell(unit, now_ns(), f"running, period scale {args.period_scale}, {scheduling}")
     unit.run()
+    unit.a.bus.shutdown()
+    unit.b.bus.shutdown()
     text = json.dumps(unit.report(), indent=1)
     if args.json == "-":
         print(text)

@@ -2,6 +2,7 @@
 """Holds the unit's own truth (peer.json) and the judge's view of the buses (judge.json) against the plan."""
 
 import argparse
+import glob
 import json
 import math
 import sys
@@ -57,6 +58,19 @@ def main():
         must(truth["mu"] < args.mu - each, f"the fault ended the beam: {truth['mu']:.3f} MU of {args.mu:g}, {pulses - at} pulses after it")
         reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
         must(3 in reasons, f"a guard tripped for a fault ({sorted(reasons)})")
+    # The service's own record must tell the same story as the machine's other side.
+    records = [json.load(open(path)) for path in glob.glob(f"{args.results}/records/**/report.json", recursive=True)]
+    must(len(records) == 1 or args.killed_at is not None, f"{len(records)} delivery records with a report")
+    if args.killed_at is None and records:
+        record = records[0]
+        for n in (1, 2):
+            told, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
+            if not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
+                must(abs(wrote - told) <= 0.01, f"monitor {n} told {told:.3f} MU, the record says {wrote:.3f}")
+        must(record["pulses_counted"][2] == pulses, f"the record counts {record['pulses_counted'][2]} pulses at the gate")
+        fault = record["fault"] and f"{record['fault']['code']}, {record['fault']['cause']}"
+        print(f"record: {record['state']}, ended by {record['ended_by']}, fault {fault}, worst guard lateness "
+              f"{1000 * record['worst_guard_lateness_s']:.3f} ms, frame to permit {1000 * record['worst_frame_to_permit_s']:.3f} ms")
     return 1 if failed else 0
 
 

@@ -1,6 +1,6 @@
 # Smoke: is this guest the machine that the other jobs rely on?
 set -u
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 
 uname -a
 grep -q 1 /sys/kernel/realtime || fail "the kernel is not PREEMPT_RT"

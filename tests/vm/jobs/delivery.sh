@@ -5,7 +5,7 @@
 # Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
 # gets SIGNAL (KILL, STOP, ...) in mid-beam: the gate must close by itself, and no beam may come again.
 set -u
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 fault=() signal='' killed=() scale='' mu=400
 prf=10 mu_per_pulse=4 pc_per_mu=5000 pc_per_mu_2=5010      # chamber 2 collects 1.002 as much, and is calibrated so
 while (($#)); do
@@ -21,6 +21,9 @@ done
 need_dbc
 [[ -x $SHARE/bin/beam-supervisor ]] || fail "no release binary was staged: build it, or name one in BEAM_SUPERVISOR"
 unit=beam-supervisor.service
+mkdir -p "$RESULTS/records"
+systemctl stop "$unit" beam-supervisor.socket 2>/dev/null
+rm -rf /var/lib/beam-supervisor /etc/beam-supervisor /run/peer.* "$RESULTS/config"
 
 # The buses as the project's own files set them up for the supervisor, by hand for the treatment unit.
 install_service() {
@@ -41,14 +44,7 @@ install_service() {
       "$from" >"/etc/beam-supervisor/$(basename "${from%.in}")"
   done
   cp -r /etc/beam-supervisor "$RESULTS/config"
-  cat >"/etc/systemd/system/$unit.d/job.conf" <<'CONF'
-[Service]
-ExecStart=
-ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now --next-delivery-id 1
-# The emulated processor is slow to start a program; nothing here waits for it to be quick.
-TimeoutStartSec=120s
-CONF
-  systemctl daemon-reload
+  exec_start --next-delivery-id 1
   systemctl start systemd-networkd || return
   local i
   for i in $(seq 50); do
@@ -58,6 +54,18 @@ CONF
   echo "networkd did not bring can0 and can1 up"; networkctl; return 1
 }
 
+# The first delivery id is entered once, by hand; whatever systemd starts again later must know by itself where it was.
+exec_start() { # [OPTION...]
+  cat >"/etc/systemd/system/$unit.d/job.conf" <<CONF
+[Service]
+ExecStart=
+ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now $*
+# The emulated processor is slow to start a program; nothing here waits for it to be quick.
+TimeoutStartSec=120s
+CONF
+  systemctl daemon-reload
+}
+
 collect() {
   curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
     rm -f "$RESULTS/metrics.err"
@@ -65,8 +73,8 @@ collect() {
   kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
   keep_logs
   systemctl stop "$unit" beam-supervisor.socket
-  journalctl --no-pager -o short-precise -b >"$RESULTS/journal.txt"
-  journalctl --no-pager -o cat -b -u "$unit" >"$RESULTS/service.txt"
+  journalctl --no-pager -o short-precise -b --since "@$begun" >"$RESULTS/journal.txt"
+  journalctl --no-pager -o cat -b -u "$unit" --since "@$begun" >"$RESULTS/service.txt"
   [[ ! -d /var/lib/beam-supervisor ]] || cp -r /var/lib/beam-supervisor/. "$RESULTS/records/"
   cp /run/peer.json /run/peer.txt "$RESULTS/" 2>/dev/null
 }
@@ -79,7 +87,6 @@ if [[ ! $scale ]]; then
   ip link set can0 down; ip link set can1 down
 fi
 echo "period scale $scale"
-mkdir -p "$RESULTS/records"
 buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
 install_service || fail "the service could not be installed"
 log_buses
@@ -89,9 +96,11 @@ limit=$(python3 -c "print(int(90 + 10 * $scale + 2 * $mu / $mu_per_pulse / $prf)
 python3 "$peer" "$dbc" --period-scale "$scale" --prf "$prf" --mu-per-pulse "$mu_per_pulse" --pc-per-mu "$pc_per_mu" \
   --request-after-ms "$((100 + 50 * scale))" --duration "$limit" "${fault[@]}" --json /run/peer.json 2>/run/peer.txt &
 treatment_unit=$!
+begun=$EPOCHSECONDS
 trap collect EXIT
 
 systemctl start beam-supervisor.socket "$unit" || { journalctl --no-pager -u "$unit" | tail -n 30; fail "the service did not start"; }
+exec_start
 echo "service: $(systemctl is-active "$unit"), process $(systemctl show -P MainPID "$unit")"
 ps -L -o class,rtprio,comm -p "$(systemctl show -P MainPID "$unit")" | sort | uniq -c
 

@@ -1,7 +1,7 @@
 # The treatment unit alone on its buses: gate closed, all periodic frames going out, nobody answering. Which stretch of the
 # periods does this machine need?
 set -u
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 need_dbc
 buses_up || fail "the controllers do not come up"
 
