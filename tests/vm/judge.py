@@ -70,7 +70,6 @@ class Judge:
         self.window, self.slack_us = window, slack_us
         self.tripped = contract.choices("PERMIT_DOSE1", "State")["TRIPPED"]
         self.permit = contract.choices("PERMIT_DOSE1", "State")["PERMIT"]
-        self.open = contract.choices("GATE_STATUS", "State")["OPEN"]
         self.state_names = {v: k for k, v in contract.choices("GATE_STATUS", "State").items()}
         self.cause_names = {v: k for k, v in contract.choices("GATE_STATUS", "CloseCause").items()}
         self.guards = {name: bit for name, bit in GUARDS}

@@ -71,6 +71,12 @@ def main():
         fault = record["fault"] and f"{record['fault']['code']}, {record['fault']['cause']}"
         print(f"record: {record['state']}, ended by {record['ended_by']}, fault {fault}, worst guard lateness "
               f"{1000 * record['worst_guard_lateness_s']:.3f} ms, frame to permit {1000 * record['worst_frame_to_permit_s']:.3f} ms")
+        with open(f"{args.results}/replay.json") as replay:
+            again = json.load(replay)["report"]
+        for key in ("state", "ended_by", "delivered_mu", "pulses_counted", "fault"):
+            if again[key] != record[key]:
+                must(False, f"the recording replays to {key} {again[key]}, the record says {record[key]}")
+        print("the recording of the buses was replayed")
     return 1 if failed else 0
 
 

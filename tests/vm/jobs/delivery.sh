@@ -127,6 +127,9 @@ collect
 
 python3 "$vm/judge.py" "$dbc" /run/unit-side.log --pc-per-mu "$pc_per_mu" --json "$RESULTS/judge.json"
 judged=$?
+# What candump saw at the supervisor's side must, judged again, come to the same end.
+[[ $signal ]] || beam-supervisor replay /run/supervisor-side.log --config /etc/beam-supervisor/supervisor.toml \
+  --plan /etc/beam-supervisor/plan.toml --json >"$RESULTS/replay.json" 2>"$RESULTS/replay.err"
 python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
 ((judged == 0)) || fail "the buses show a rule broken"
 [[ $signal || -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
