@@ -2,12 +2,13 @@
 
 use beam_core::fault::Fault;
 use beam_core::machine::Order;
-use beam_core::session::EndedBy;
+use beam_core::session::{EndedBy, SessionNote};
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::sim::{Injection, Truth};
 use beam_supervisor::autopilot::Autopilot;
+use beam_supervisor::conductor::Entry;
 use beam_supervisor::progress::Progress;
 use beam_supervisor::world::World;
 
@@ -15,6 +16,8 @@ use crate::{Recording, Trial};
 
 /// How long a delivery may wait for what never comes.
 const PATIENCE: Span = Span::from_secs(3);
+/// Longer than any session of a test takes, in its own time.
+const LONG: Ticks = Ticks::from_nanos(600_000_000_000);
 /// Id of the proof.
 pub const PROOF: u16 = 41;
 /// Id of the delivery.
@@ -29,6 +32,8 @@ pub struct Outcome {
     pub truth: Truth,
     /// Whether every guard was proven and the delivery armed.
     pub was_armed: bool,
+    /// When each pulse was fired.
+    pub pulses: Vec<Ticks>,
     /// When it was over.
     pub now: Ticks,
     /// Every frame that a bus carried, where it was asked for.
@@ -55,10 +60,17 @@ impl Outcome {
         found.filter(|(_, finder, _)| *finder == Some(guard)).map(|(.., report)| report.fault).collect()
     }
 
+    /// When the first fault was found.
+    #[must_use]
+    pub fn fault_at(&self) -> Option<Ticks> {
+        self.progress.faults.iter().map(|(at, ..)| *at).min()
+    }
+
     /// Whether it ended as planned, by dose guard 1, and nothing was found.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.progress.state == State::Complete
+            && self.was_armed
             && self.progress.faults.is_empty()
             && self.progress.ended_by == Some(EndedBy::Guard(Guard::Dose1))
     }
@@ -112,20 +124,26 @@ pub fn deliver_recorded(trial: &Trial, order: &Order, seed: u64, injections: &[(
 pub fn outcome_of(world: &mut World, order: &Order) -> Outcome {
     let mut progress = Progress::default();
     let mut operator = Autopilot::new(PROOF, DELIVERY, *order);
-    let (mut state, mut since, mut was_armed) = (State::Inhibited, Ticks::ZERO, false);
+    let (mut state, mut since, mut was_armed, mut pulses) = (State::Inhibited, Ticks::ZERO, false, Vec::new());
     while !operator.is_done(&progress, world.now(), since, PATIENCE) {
-        world.step(&mut |entry| progress.add(entry));
+        assert!(world.now() < LONG, "the session never ends, in {}", progress.state.name());
+        world.step(&mut |entry| {
+            was_armed |= matches!(entry, Entry::Session(_, SessionNote::State(State::Armed)));
+            progress.add(entry);
+        });
+        if world.truth().pulses > pulses.len() as u64 {
+            pulses.push(world.now());
+        }
         if let Some(act) = operator.next_act(world.conductor().session().state()) {
             let answer = world.act(&act, &mut |entry| progress.add(entry));
             assert_eq!(answer, Ok(()), "the operator does the next obvious thing");
         }
         if progress.state != state {
             (state, since) = (progress.state, world.now());
-            was_armed |= state == State::Armed;
         }
     }
     let recording = Recording::new(world.frames().to_vec());
-    Outcome { progress, truth: world.truth(), was_armed, now: world.now(), recording }
+    Outcome { progress, truth: world.truth(), was_armed, pulses, now: world.now(), recording }
 }
 
 /// Does `work` on every item, on every core, and collects what it complains of.

@@ -31,6 +31,9 @@ fn complaint(trial: &Trial, seed: u64) -> Option<String> {
 fn holds_on_every_machine_over_many_seeds() {
     verifies(Requirement::PrimaryDose);
     verifies(Requirement::ChamberHonest);
+    verifies(Requirement::ChambersAgree);
+    verifies(Requirement::DoseRate);
+    verifies(Requirement::BeamUnasked);
     println!("seeds {FIRST_SEED} to {}", FIRST_SEED + SEEDS - 1);
     let runs: Vec<_> =
         trial_machines().into_iter().flat_map(|trial| (0..SEEDS).map(move |n| (trial, FIRST_SEED + n))).collect();

@@ -5,11 +5,15 @@
 //! requirement has tests in pairs: `trips_…` shows that the promise is kept, `holds_…` that nothing trips without need;
 //! a test says which one it is about with [`verifies`].
 
+mod bench;
 mod deliver;
+mod hand;
 mod machines;
 mod recording;
 
+pub use bench::Bench;
 pub use deliver::{DELIVERY, Outcome, PROOF, deliver, deliver_recorded, in_parallel, outcome_of};
+pub use hand::Hand;
 pub use machines::{Trial, trial_machines};
 pub use recording::{Recording, permit_of, reading_of};
 

@@ -210,10 +210,8 @@ impl Report {
             );
             if let Some(pulses) = simulated.pulses_from_fault {
                 let later = pulses.saturating_sub(1);
-                line(
-                    "after the fault",
-                    format!("{later} pulses followed the first faulty one ({pulses} from the fault on)"),
-                );
+                let noun = if later == 1 { "pulse" } else { "pulses" };
+                line("after the fault", format!("{later} {noun} followed the first faulty one"));
             }
         }
         if let (Some(lateness), Some(latency)) = (self.worst_guard_lateness_s, self.worst_frame_to_permit_s) {

@@ -73,7 +73,11 @@ impl DoseGuard {
             match self.chamber.take(now, origin, frame, false, &mut self.common.counts) {
                 Ok(Some(reading)) => self.integrate(now, reading.pulses, reading.charge),
                 Ok(None) => {}
-                Err(report) => self.common.raise(now, report.on(bus)),
+                Err(report) => {
+                    self.common.raise(now, report.on(bus));
+                    // what the chamber had counted when it was found out belongs to the record
+                    self.tell();
+                }
             }
         } else if frame.id == GATE_STATUS {
             match self.gate.hear(now, origin, frame, &mut self.common.counts) {

@@ -88,9 +88,9 @@ impl Common {
     /// Lets a note out as soon as those before it are out. A fault goes to the front.
     pub fn tell(&mut self, note: Note) {
         if matches!(note, Note::Fault(_)) {
-            self.notes.rotate_right(1);
-            if let Some(first) = self.notes.first_mut() {
-                *first = Some(note);
+            let mut moved = Some(note);
+            for place in &mut self.notes {
+                moved = core::mem::replace(place, moved);
             }
         } else if let Some(place) = self.notes.iter_mut().find(|place| place.is_none()) {
             *place = Some(note);
@@ -187,12 +187,18 @@ impl Common {
 
     fn output(&mut self, now: Ticks) -> Output {
         let transmit = self.permit.poll(now);
-        let note = self.notes.first_mut().and_then(Option::take);
-        if note.is_some() {
-            self.notes.rotate_left(1);
-        }
+        let note = take_first(&mut self.notes);
         Output { transmit, note }
     }
+}
+
+/// The first of a queue, and the others move up; written out because the standard library's rotation may panic.
+pub(crate) fn take_first<T: Copy, const PLACES: usize>(places: &mut [Option<T>; PLACES]) -> Option<T> {
+    let mut moved = None;
+    for place in places.iter_mut().rev() {
+        moved = core::mem::replace(place, moved);
+    }
+    moved
 }
 
 /// A span as a number for a report.

@@ -374,6 +374,8 @@ impl InterlockGuard {
         self.beam_since = None;
         self.last_pulse = now;
         self.beam_off.rest();
+        // the rate of before an interruption says nothing about the beam after it
+        self.rate.rest();
         self.renew();
     }
 

@@ -6,7 +6,7 @@
 
 use crate::fault::{Fault, FaultSet};
 use crate::frame::Bus;
-use crate::guard::nanos;
+use crate::guard::{nanos, take_first};
 use crate::machine::{Machine, Order};
 use crate::note::{Command, FaultReport, Note};
 use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
@@ -443,12 +443,4 @@ impl Session {
             *place = Some(note);
         }
     }
-}
-
-fn take_first<T: Copy>(places: &mut [Option<T>; PLACES]) -> Option<T> {
-    let first = places.first_mut().and_then(Option::take);
-    if first.is_some() {
-        places.rotate_left(1);
-    }
-    first
 }
