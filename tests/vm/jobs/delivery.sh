@@ -1,0 +1,136 @@
+# A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
+#
+#   delivery [--fault NAME@PULSE] [--kill SIGNAL] [--scale N] [--mu MU]
+#
+# Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
+# gets SIGNAL (KILL, STOP, ...) in mid-beam: the gate must close by itself, and no beam may come again.
+set -u
+. "$(dirname "$0")/../lib.sh"
+fault=() signal='' killed=() scale='' mu=400
+prf=10 mu_per_pulse=4 pc_per_mu=5000 pc_per_mu_2=5010      # chamber 2 collects 1.002 as much, and is calibrated so
+while (($#)); do
+  case $1 in
+    --fault) fault=(--fault "$2") ;;
+    --kill) signal=$2 ;;
+    --scale) scale=$2 ;;
+    --mu) mu=$2 ;;
+    *) fail "unknown option $1" ;;
+  esac
+  shift 2
+done
+need_dbc
+[[ -x $SHARE/bin/beam-supervisor ]] || fail "no release binary was staged: build it, or name one in BEAM_SUPERVISOR"
+unit=beam-supervisor.service
+mkdir -p "$RESULTS/records"
+systemctl stop "$unit" beam-supervisor.socket 2>/dev/null
+rm -rf /var/lib/beam-supervisor /etc/beam-supervisor /run/peer.* "$RESULTS/config"
+
+# The buses as the project's own files set them up for the supervisor, by hand for the treatment unit.
+install_service() {
+  install -m 755 "$SHARE/bin/beam-supervisor" /usr/bin/
+  install -m 644 -t /etc/systemd/system "$SHARE"/systemd/*.service "$SHARE"/systemd/*.socket
+  install -m 644 -t /etc/sysusers.d -D "$SHARE"/systemd/sysusers.d/*.conf
+  install -m 644 -t /etc/sysctl.d -D "$SHARE"/systemd/sysctl.d/*.conf
+  install -m 644 -t /etc/systemd/network -D "$SHARE"/systemd/network/*.network
+  install -m 644 -t /etc/udev/rules.d -D "$SHARE"/systemd/udev/*.rules
+  systemd-sysusers && sysctl --quiet --system >/dev/null || return
+  mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
+  cp -r "$SHARE"/configs/. /etc/beam-supervisor/
+  local from
+  for from in "$vm"/config/*.in; do
+    sed -e "s/@SCALE@/$scale/; s/@PRF@/$prf/; s/@MU_PER_PULSE@/$mu_per_pulse/; s/@PC_PER_MU@/$pc_per_mu/" \
+      -e "s/@PC_PER_MU_2@/$pc_per_mu_2/; s/@FULL_SCALE_PC@/$((3 * mu_per_pulse * pc_per_mu))/" \
+      -e "s/@MU@/$mu/; s/@GY@/$(python3 -c "print($mu * 0.9 / 100)")/" \
+      "$from" >"/etc/beam-supervisor/$(basename "${from%.in}")"
+  done
+  cp -r /etc/beam-supervisor "$RESULTS/config"
+  exec_start --next-delivery-id 1
+  systemctl start systemd-networkd || return
+  local i
+  for i in $(seq 50); do
+    [[ $(cat /sys/class/net/can0/operstate /sys/class/net/can1/operstate) == $'up\nup' ]] && return
+    sleep 0.2
+  done
+  echo "networkd did not bring can0 and can1 up"; networkctl; return 1
+}
+
+# The first delivery id is entered once, by hand; whatever systemd starts again later must know by itself where it was.
+exec_start() { # [OPTION...]
+  cat >"/etc/systemd/system/$unit.d/job.conf" <<CONF
+[Service]
+ExecStart=
+ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now $*
+# The emulated processor is slow to start a program; nothing here waits for it to be quick.
+TimeoutStartSec=120s
+CONF
+  systemctl daemon-reload
+}
+
+collect() {
+  curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
+    rm -f "$RESULTS/metrics.err"
+  systemctl show "$unit" -p ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode >"$RESULTS/unit.txt"
+  kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
+  keep_logs
+  systemctl stop "$unit" beam-supervisor.socket
+  journalctl --no-pager -o short-precise -b --since "@$begun" >"$RESULTS/journal.txt"
+  journalctl --no-pager -o cat -b -u "$unit" --since "@$begun" >"$RESULTS/service.txt"
+  [[ ! -d /var/lib/beam-supervisor ]] || cp -r /var/lib/beam-supervisor/. "$RESULTS/records/"
+  cp /run/peer.json /run/peer.txt "$RESULTS/" 2>/dev/null
+}
+
+if [[ ! $scale ]]; then
+  buses_up || fail "the controllers do not come up"
+  log_buses
+  find_scale
+  kill "${loggers[@]}"; wait "${loggers[@]}" 2>/dev/null
+  ip link set can0 down; ip link set can1 down
+fi
+echo "period scale $scale"
+buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
+install_service || fail "the service could not be installed"
+log_buses
+
+# Long enough for proving, which stretches with the scale, and for twice the beam.
+limit=$(python3 -c "print(int(90 + 10 * $scale + 2 * $mu / $mu_per_pulse / $prf))")
+python3 "$peer" "$dbc" --period-scale "$scale" --prf "$prf" --mu-per-pulse "$mu_per_pulse" --pc-per-mu "$pc_per_mu" \
+  --request-after-ms "$((100 + 50 * scale))" --duration "$limit" "${fault[@]}" --json /run/peer.json 2>/run/peer.txt &
+treatment_unit=$!
+begun=$EPOCHSECONDS
+trap collect EXIT
+
+systemctl start beam-supervisor.socket "$unit" || { journalctl --no-pager -u "$unit" | tail -n 30; fail "the service did not start"; }
+exec_start
+echo "service: $(systemctl is-active "$unit"), process $(systemctl show -P MainPID "$unit")"
+ps -L -o class,rtprio,comm -p "$(systemctl show -P MainPID "$unit")" | sort | uniq -c
+
+seen=0
+for ((i = 0; i < limit * 2; i++)); do
+  lines=$(wc -l </run/peer.txt)
+  ((lines == seen)) || { sed -n "$((seen + 1)),${lines}p" /run/peer.txt; seen=$lines; }
+  if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
+    pid=$(systemctl show -P MainPID "$unit")
+    killed=(--killed-at "$EPOCHREALTIME")
+    kill -"$signal" "$pid"
+    echo "sent SIG$signal to process $pid"
+    sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
+    break
+  fi
+  ! grep -q 'delivery ended' /run/peer.txt || break
+  kill -0 "$treatment_unit" 2>/dev/null || break
+  systemctl is-active --quiet "$unit" || { echo "the service ended by itself"; break; }
+  sleep 0.5
+done
+sleep 2                        # a scrape later than the record
+trap - EXIT
+collect
+
+python3 "$vm/judge.py" "$dbc" /run/unit-side.log --pc-per-mu "$pc_per_mu" --json "$RESULTS/judge.json"
+judged=$?
+# What candump saw at the supervisor's side must, judged again, come to the same end.
+[[ $signal ]] || beam-supervisor replay /run/supervisor-side.log --config /etc/beam-supervisor/supervisor.toml \
+  --plan /etc/beam-supervisor/plan.toml --json >"$RESULTS/replay.json" 2>"$RESULTS/replay.err"
+python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
+((judged == 0)) || fail "the buses show a rule broken"
+[[ $signal || -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
+pass "delivery at period scale $scale"

@@ -1,0 +1,25 @@
+# Everything that the treatment unit can do wrong, and the end of the service itself, one delivery each in one guest.
+#
+#   faults [--scale N] [--pulse P] [NAME...]       names: peer.py's faults, KILL and STOP
+set -u
+. "$(dirname "$0")/../lib.sh"
+scale=1 pulse=12 names=()
+while (($#)); do
+  case $1 in
+    --scale) scale=$2; shift 2 ;;
+    --pulse) pulse=$2; shift 2 ;;
+    *) names+=("$1"); shift ;;
+  esac
+done
+((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door KILL STOP)
+failed=() all=$RESULTS
+for name in "${names[@]}"; do
+  echo "== $name"
+  case $name in
+    KILL | STOP) how=(--kill "$name") ;;
+    *) how=(--fault "$name@$pulse") ;;
+  esac
+  RESULTS=$all/$name bash "$(dirname "$0")/delivery.sh" --scale "$scale" "${how[@]}" || failed+=("$name")
+done
+echo "$((${#names[@]} - ${#failed[@]})) passed, ${#failed[@]} failed ${failed[*]}"
+((${#failed[@]} == 0))

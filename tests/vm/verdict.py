@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Holds the unit's own truth (peer.json) and the judge's view of the buses (judge.json) against the plan."""
+
+import argparse
+import glob
+import json
+import math
+import sys
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("results")
+    p.add_argument("--mu", type=float, required=True, help="what the plan asked for")
+    p.add_argument("--fault", default=None, metavar="NAME@PULSE", help="what the unit was told to do wrong")
+    p.add_argument("--killed-at", type=float, default=None, help="when the service was killed, seconds since 1970")
+    p.add_argument("--noise", type=float, default=0.01)
+    p.add_argument("--chamber-noise", type=float, default=0.001)
+    args = p.parse_args()
+    peer, judge = (json.load(open(f"{args.results}/{name}.json")) for name in ("peer", "judge"))
+    failed = 0
+
+    def must(holds, text):
+        nonlocal failed
+        failed += not holds
+        print(f"{'ok' if holds else 'FAIL'}: {text}")
+
+    truth, pulses, each = peer["truth"], peer["pulses"], peer["mu_per_pulse"]
+    late = peer["lateness_ms"]
+    print(f"peer: scale {peer['period_scale']}, {peer['cycles']} cycles, {100 * peer['kept_share']:.2f} % kept; late ms: median "
+          f"{late['median']}, 99.9 % {late['p99_9']}, max {late['max']}; {pulses} pulses in {peer['beam_on_s']} s of beam")
+    final = peer["final"]
+    if args.killed_at is None:
+        must((final["state"], final["cause"]) == ("LATCHED", "PERMIT_TRIPPED"),
+             f"the gate ended {final['state']}, {final['cause']}, by {final['closed_by']}")
+    must(peer["pulses_beyond_lease"] == 0, f"{peer['pulses_beyond_lease']} pulses beyond a lease")
+    must(peer["pulses_after_tripped"] == 0, f"{peer['pulses_after_tripped']} pulses after a TRIPPED")
+    must(len(judge["with_beam"]) == 1, f"beam in {len(judge['with_beam'])} of {judge['deliveries']} deliveries on the buses")
+    must(sum(d["pulses"] for d in judge["with_beam"]) == pulses, "the buses and the unit count the same pulses")
+    must(not judge["broken"], f"{len(judge['broken'])} rules broken on the buses (judge.json)")
+    if args.killed_at is not None:
+        # The promise: leases run out by themselves. What the service does when it comes back must bring no beam.
+        closed = [peer["started"] + h["t"] for h in peer["history"] if h["state"] == "CLOSED"]
+        after = min((t - args.killed_at for t in closed if t >= args.killed_at), default=math.inf)
+        must(after <= 0.025 * peer["period_scale"] + 0.010, f"the gate closed {1000 * after:.1f} ms after the kill")
+        must(final["state"] != "OPEN", f"the gate ended {final['state']}, {final['cause']}, by {final['closed_by']}")
+        must(0 < truth["mu"] < args.mu - each, f"the kill ended the beam: {truth['mu']:.3f} MU of {args.mu:g}")
+    elif args.fault is None:
+        # Half a pulse, three standard deviations of the last pulse, and what the chamber's own noise adds up to.
+        room = each * (0.5 + 3 * args.noise + 3 * args.chamber_noise * math.sqrt(max(1, pulses)))
+        must(abs(truth["mu"] - args.mu) <= room,
+             f"delivered {truth['mu']:.3f} MU of {args.mu:g} planned, {truth['mu'] - args.mu:+.3f} within {room:.3f}")
+        reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
+        must(reasons == {1}, f"every guard that tripped gave the reason dose reached ({sorted(reasons)})")
+    else:
+        at = int(args.fault.split("@")[1])
+        must(pulses >= at, f"the fault {args.fault} came into force ({pulses} pulses)")
+        must(truth["mu"] < args.mu - each, f"the fault ended the beam: {truth['mu']:.3f} MU of {args.mu:g}, {pulses - at} pulses after it")
+        reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
+        must(3 in reasons, f"a guard tripped for a fault ({sorted(reasons)})")
+    # The service's own record must tell the same story as the machine's other side.
+    records = [json.load(open(path)) for path in glob.glob(f"{args.results}/records/**/report.json", recursive=True)]
+    must(len(records) == 1 or args.killed_at is not None, f"{len(records)} delivery records with a report")
+    if args.killed_at is None and records:
+        record = records[0]
+        for n in (1, 2):
+            told, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
+            if not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
+                must(abs(wrote - told) <= 0.01, f"monitor {n} told {told:.3f} MU, the record says {wrote:.3f}")
+        must(record["pulses_counted"][2] == pulses, f"the record counts {record['pulses_counted'][2]} pulses at the gate")
+        fault = record["fault"] and f"{record['fault']['code']}, {record['fault']['cause']}"
+        print(f"record: {record['state']}, ended by {record['ended_by']}, fault {fault}, worst guard lateness "
+              f"{1000 * record['worst_guard_lateness_s']:.3f} ms, frame to permit {1000 * record['worst_frame_to_permit_s']:.3f} ms")
+        with open(f"{args.results}/replay.json") as replay:
+            again = json.load(replay)["report"]
+        for key in ("state", "ended_by", "delivered_mu", "pulses_counted", "fault"):
+            if again[key] != record[key]:
+                must(False, f"the recording replays to {key} {again[key]}, the record says {record[key]}")
+        print("the recording of the buses was replayed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
