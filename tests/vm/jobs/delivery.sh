@@ -1,9 +1,10 @@
 # A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
 #
-#   delivery [--fault NAME@PULSE] [--kill SIGNAL] [--scale N] [--mu MU]
+#   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU]
 #
 # Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
-# gets SIGNAL (KILL, STOP, ...) in mid-beam: the gate must close by itself, and no beam may come again.
+# gets a signal (KILL, STOP, ...), a panic in one thread (panic:guard-dose1) or loses a bus (pull:can0) in mid-beam: the
+# gate must close by itself, and no beam may come again.
 set -u
 . "$(dirname "$0")/../lib.sh"
 fault=() signal='' killed=() scale='' mu=400
@@ -44,7 +45,11 @@ install_service() {
       "$from" >"/etc/beam-supervisor/$(basename "${from%.in}")"
   done
   cp -r /etc/beam-supervisor "$RESULTS/config"
-  exec_start --next-delivery-id 1
+  # what a person would enter: the first id of a new machine, or that the output check after the last delivery was done
+  local state=/var/lib/beam-supervisor options=()
+  [[ -e $state/delivery-id ]] || options+=(--next-delivery-id 1)
+  [[ ! -e $state/unclean-end ]] || options+=(--output-check-done "$(cat "$state/unclean-end")")
+  exec_start "${options[*]}"
   systemctl start systemd-networkd || return
   local i
   for i in $(seq 50); do
@@ -54,7 +59,7 @@ install_service() {
   echo "networkd did not bring can0 and can1 up"; networkctl; return 1
 }
 
-# The first delivery id is entered once, by hand; whatever systemd starts again later must know by itself where it was.
+# What a person enters is entered once; whatever systemd starts again later must know by itself where it was.
 exec_start() { # [OPTION...]
   cat >"/etc/systemd/system/$unit.d/job.conf" <<CONF
 [Service]
@@ -64,6 +69,25 @@ ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.
 TimeoutStartSec=120s
 CONF
   systemctl daemon-reload
+}
+
+# What becomes of the service in mid-beam: a signal, a panic in one thread, or a bus pulled from it.
+end_it() {
+  local name=${signal#*:} thread
+  case $signal in
+    panic:*)
+      # The release build aborts on a panic: the thread raises SIGABRT and the process ends. So does this, from that thread.
+      thread=$(ps -L -o tid=,comm= -p "$1" | awk -v name="${name:0:15}" '$2 == name {print $1; exit}')
+      [[ $thread ]] || fail "the service has no thread $name"
+      python3 -c 'import ctypes, sys; ctypes.CDLL(None).syscall(234, int(sys.argv[1]), int(sys.argv[2]), 6)' "$1" "$thread"
+      echo "thread $name aborted the process" ;;
+    pull:*)
+      ip link set "$name" down
+      echo "pulled $name" ;;
+    *)
+      kill -"$signal" "$1"
+      echo "sent SIG$signal to process $1" ;;
+  esac
 }
 
 collect() {
@@ -111,8 +135,7 @@ for ((i = 0; i < limit * 2; i++)); do
   if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
     pid=$(systemctl show -P MainPID "$unit")
     killed=(--killed-at "$EPOCHREALTIME")
-    kill -"$signal" "$pid"
-    echo "sent SIG$signal to process $pid"
+    end_it "$pid"
     sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
     break
   fi

@@ -1,6 +1,6 @@
 # Everything that the treatment unit can do wrong, and the end of the service itself, one delivery each in one guest.
 #
-#   faults [--scale N] [--pulse P] [NAME...]       names: peer.py's faults, KILL and STOP
+#   faults [--scale N] [--pulse P] [NAME...]       names: peer.py's faults, KILL, STOP, panic:THREAD, pull:INTERFACE
 set -u
 . "$(dirname "$0")/../lib.sh"
 scale=1 pulse=12 names=()
@@ -11,12 +11,14 @@ while (($#)); do
     *) names+=("$1"); shift ;;
   esac
 done
-((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door KILL STOP)
+((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door KILL STOP
+  panic:guard-dose1 panic:guard-dose2 panic:guard-time panic:guard-interlock panic:session panic:recorder panic:metrics
+  pull:can0 pull:can1)
 failed=() all=$RESULTS
 for name in "${names[@]}"; do
   echo "== $name"
   case $name in
-    KILL | STOP) how=(--kill "$name") ;;
+    KILL | STOP | panic:* | pull:*) how=(--kill "$name") ;;
     *) how=(--fault "$name@$pulse") ;;
   esac
   RESULTS=$all/$name bash "$(dirname "$0")/delivery.sh" --scale "$scale" "${how[@]}" || failed+=("$name")
