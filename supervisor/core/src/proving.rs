@@ -21,7 +21,7 @@ pub const EVERY_GUARD: u8 = 15;
 pub enum ProofStep {
     /// The gate takes up the delivery.
     TakeUp,
-    /// The guard withholds, so that the gate is closed by it and its predecessor.
+    /// The guard withholds, and the gate is closed by it and its predecessor.
     Withheld,
     /// The guard gives PERMIT with lease 0 while another still withholds.
     Offered,
@@ -131,7 +131,7 @@ impl Proving {
     pub fn look(&mut self, now: Ticks, shown: Option<GateStatus>) -> Progress {
         let guard = self.guard();
         if now.since(self.since) > self.patience {
-            return Progress::Failed(guard, self.step);
+            return self.give_up(shown);
         }
         let as_expected = shown.is_some_and(|status| self.is_expected(&status));
         if !as_expected {
@@ -153,6 +153,19 @@ impl Proving {
             | ProofStep::Returned => true,
         };
         if settled { self.advance(now) } else { Progress::Wait }
+    }
+
+    /// Names the guard and the step that failed. A gate that was taken up and counts not every guard as withholding reads
+    /// the others' permits wrongly.
+    fn give_up(&self, shown: Option<GateStatus>) -> Progress {
+        let withheld = |status: &GateStatus| matches!(status.cause, CloseCause::PermitWithheld);
+        let missed = shown
+            .filter(withheld)
+            .and_then(|status| Guard::ALL.into_iter().find(|guard| status.closed_by & guard.bit() == 0));
+        match (self.step, missed) {
+            (ProofStep::TakeUp, Some(guard)) => Progress::Failed(guard, ProofStep::Withheld),
+            (step, _) => Progress::Failed(self.guard(), step),
+        }
     }
 
     fn is_expected(&self, status: &GateStatus) -> bool {
