@@ -71,25 +71,6 @@ CONF
   systemctl daemon-reload
 }
 
-# What becomes of the service in mid-beam: a signal, a panic in one thread, or a bus pulled from it.
-end_it() {
-  local name=${signal#*:} thread
-  case $signal in
-    panic:*)
-      # The release build aborts on a panic: the thread raises SIGABRT and the process ends. So does this, from that thread.
-      thread=$(ps -L -o tid=,comm= -p "$1" | awk -v name="${name:0:15}" '$2 == name {print $1; exit}')
-      [[ $thread ]] || fail "the service has no thread $name"
-      python3 -c 'import ctypes, sys; ctypes.CDLL(None).syscall(234, int(sys.argv[1]), int(sys.argv[2]), 6)' "$1" "$thread"
-      echo "thread $name aborted the process" ;;
-    pull:*)
-      ip link set "$name" down
-      echo "pulled $name" ;;
-    *)
-      kill -"$signal" "$1"
-      echo "sent SIG$signal to process $1" ;;
-  esac
-}
-
 collect() {
   curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
     rm -f "$RESULTS/metrics.err"
@@ -134,8 +115,9 @@ for ((i = 0; i < limit * 2; i++)); do
   ((lines == seen)) || { sed -n "$((seen + 1)),${lines}p" /run/peer.txt; seen=$lines; }
   if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
     pid=$(systemctl show -P MainPID "$unit")
-    killed=(--killed-at "$EPOCHREALTIME")
-    end_it "$pid"
+    moment=$(python3 "$vm/end.py" "$signal" "$pid") || fail "$signal could not be done: $moment"
+    killed=(--killed-at "$moment")
+    echo "$signal to process $pid in mid-beam"
     sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
     break
   fi
