@@ -226,10 +226,10 @@ fn the_margin_is_never_less_than_two_pulses() {
     let profile = profile("novac7");
     let few = Plan { prescription_gy: 1.0, monitor_units: 100.0, monitor_units_check: 100.0, ..plan("novac7") };
     let order = order(&profile, &few).expect("it fits");
-    // 10 % are 10 MU, two pulses of 9 MU are 18
-    assert_eq!(order.backup, Charge::from_picocoulombs(118 * 20_000));
-    // 1.2 times 2.2 s is less than 6 s more
-    assert_eq!(order.time_limit.millis(), 8222);
+    // 10 % are 10 MU, two pulses of 12 MU are 24
+    assert_eq!(order.backup, Charge::from_picocoulombs(124 * 20_000));
+    // 1.2 times 1.7 s is less than 6 s more
+    assert_eq!(order.time_limit.millis(), 7666);
 }
 
 #[test]

@@ -78,6 +78,7 @@ collect() {
   kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
   keep_logs
   systemctl stop "$unit" beam-supervisor.socket
+  [[ $signal != pull:* ]] || ip link set "${signal#pull:}" up      # plugged in again, for whoever comes next
   journalctl --no-pager -o short-precise -b --since "@$begun" >"$RESULTS/journal.txt"
   journalctl --no-pager -o cat -b -u "$unit" --since "@$begun" >"$RESULTS/service.txt"
   [[ ! -d /var/lib/beam-supervisor ]] || cp -r /var/lib/beam-supervisor/. "$RESULTS/records/"
