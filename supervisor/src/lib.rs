@@ -14,6 +14,7 @@ pub mod desk;
 pub mod hot;
 pub mod live;
 pub mod metrics;
+pub mod mishap;
 pub mod prepared;
 pub mod progress;
 pub mod publish;

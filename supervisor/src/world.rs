@@ -1,8 +1,9 @@
 //! The simulated world in virtual time: the unmodified guards, rings and session against the simulated treatment unit.
 //!
 //! Nothing here waits: the world jumps from one event to the next. Each bus carries one frame at a time, as long as a frame
-//! takes at 1 Mbit/s; every listener gets it at that moment, its sender the echo. Parts can be stopped at any moment, which is how deaths
-//! are tried. The same seed gives the same run.
+//! takes at 1 Mbit/s; every listener gets it at that moment, its sender the echo. Whatever else happens is a
+//! [`Mishap`]: frames that are lost, late or spoilt, threads that stall, a clock that jumps, a process that dies. The same
+//! seed and mishaps give the same run.
 
 use std::collections::VecDeque;
 
@@ -10,20 +11,28 @@ use beam_core::frame::{Bus, Frame, Origin};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::Input;
 use beam_core::session::Act;
-use beam_core::state::Refused;
+use beam_core::state::{Refused, State};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{self, Guard};
 use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
 use crate::conductor::{Conductor, Entry};
 use crate::hot::{NotTaken, Seat};
-use crate::wiring::{hears, seat_guards};
+use crate::mishap::{Anchor, Deed, Mishap, Receiver, What};
+use crate::wiring::{hears, permit_bus};
 
-/// How long a frame of eight bytes occupies a bus at 1 Mbit/s, stuffed as it usually is.
-pub const FRAME_TIME: Span = Span::from_micros(120);
+mod befall;
+mod bus;
+mod clock;
+mod fate;
+mod host;
 
-/// How often the session turns.
-const SESSION_PERIOD: Span = Span::from_millis(5);
+pub use bus::FRAME_TIME;
+use bus::{NEVER, Sender, Wire};
+use clock::HostClock;
+use fate::{Delivery, Fate};
+pub use host::Stopped;
+use host::{Host, SESSION_PERIOD};
 
 /// Identifiers of the contract, for the table of listeners.
 const IDENTIFIERS: [u16; 11] = [
@@ -40,64 +49,23 @@ const IDENTIFIERS: [u16; 11] = [
     wire::LINAC_STATUS,
 ];
 
-/// Who sent a frame.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Sender {
-    Unit,
-    Guard(Guard),
-}
-
-/// A frame under way.
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    at: Ticks,
-    sender: Sender,
-    frame: Frame,
-}
-
-/// One bus: frames follow one another.
-#[derive(Debug, Default)]
-struct Wire {
-    flights: VecDeque<Flight>,
-    free: Ticks,
-    cut: bool,
-}
-
-impl Wire {
-    fn put(&mut self, now: Ticks, sender: Sender, frame: Frame) {
-        if self.cut {
-            return;
-        }
-        let at = self.free.max(now).after(FRAME_TIME);
-        self.free = at;
-        self.flights.push_back(Flight { at, sender, frame });
-    }
-
-    fn due(&self) -> Ticks {
-        self.flights.front().map_or(Ticks::from_nanos(u64::MAX), |flight| flight.at)
-    }
-}
-
-/// What of the world is no longer alive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stopped {
-    /// Guards, as a sum of [`Guard::bit`].
-    pub guards: u8,
-    /// The session.
-    pub session: bool,
-}
-
 /// The world.
 pub struct World {
     machine: Machine,
     unit: Unit,
-    seats: [Seat; 4],
-    conductor: Conductor,
+    host: Host,
+    clock: HostClock,
+    /// How many processes were started before this one.
+    generation: u16,
     wires: [Wire; 2],
     /// Who hears which identifier on which bus, as sums of [`Guard::bit`].
     listeners: [[u8; IDENTIFIERS.len()]; 2],
-    stopped: Stopped,
-    session_due: Ticks,
+    fate: Fate,
+    deeds: VecDeque<Deed>,
+    /// The state in which the session was seen last, and whether a beam was begun by this process.
+    seen: State,
+    begun: bool,
+    pulses: u64,
     now: Ticks,
     steps: u64,
     /// Every frame that a bus carried, when asked for.
@@ -105,10 +73,16 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which everything was just switched on.
+    /// A world in which everything was just switched on, with faults of the unit that begin with the pulse beside them.
     #[must_use]
     pub fn new(machine: &Machine, unit: &UnitConfig, seed: u64, injections: &[(Injection, u32)]) -> Self {
-        let (seats, lines) = seat_guards(machine);
+        let mishaps: Vec<_> = injections.iter().map(|&(injection, pulse)| Mishap::unit(injection, pulse)).collect();
+        Self::befallen(machine, unit, seed, &mishaps)
+    }
+
+    /// A world in which everything was just switched on and these mishaps are to come.
+    #[must_use]
+    pub fn befallen(machine: &Machine, unit: &UnitConfig, seed: u64, mishaps: &[Mishap]) -> Self {
         let mut listeners = [[0; IDENTIFIERS.len()]; 2];
         for (bus, row) in [Bus::A, Bus::B].into_iter().zip(&mut listeners) {
             for guard in Guard::ALL {
@@ -119,15 +93,31 @@ impl World {
                 }
             }
         }
+        // what begins with a pulse is the unit's own business: it befalls that very pulse
+        let with_pulse = |mishap: &Mishap| match (mishap.at.after, mishap.at.delay, mishap.what) {
+            (Anchor::Pulse(pulse), Span::ZERO, What::Unit(injection)) => Some((injection, pulse)),
+            _ => None,
+        };
+        let injections: Vec<_> = mishaps.iter().filter_map(with_pulse).collect();
+        let mut unit = Unit::new(unit, seed, &injections);
+        for mishap in mishaps {
+            if let What::Unit(injection) = mishap.what {
+                unit.expect_damage(injection);
+            }
+        }
         Self {
             machine: *machine,
-            unit: Unit::new(unit, seed, injections),
-            seats,
-            conductor: Conductor::new(machine, lines),
+            unit,
+            host: Host::new(machine, Ticks::ZERO),
+            clock: HostClock::new(),
+            generation: 0,
             wires: [Wire::default(), Wire::default()],
             listeners,
-            stopped: Stopped::default(),
-            session_due: Ticks::ZERO,
+            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| with_pulse(mishap).is_none())),
+            deeds: VecDeque::new(),
+            seen: State::Inhibited,
+            begun: false,
+            pulses: 0,
             now: Ticks::ZERO,
             steps: 0,
             heard: None,
@@ -163,35 +153,60 @@ impl World {
         self.unit.truth()
     }
 
+    /// The treatment unit, to be looked at.
+    #[must_use]
+    pub const fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
     /// The conductor.
     #[must_use]
     pub const fn conductor(&self) -> &Conductor {
-        &self.conductor
+        &self.host.conductor
     }
 
     /// A guard, to be looked at.
     #[must_use]
     pub const fn seat(&self, guard: Guard) -> &Seat {
-        &self.seats[guard.index()]
+        &self.host.seats[guard.index()]
+    }
+
+    /// How many processes were started before the one that runs.
+    #[must_use]
+    pub const fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// What of the process is no longer alive.
+    #[must_use]
+    pub const fn stopped(&self) -> Stopped {
+        self.host.stopped
+    }
+
+    /// What the operator does now by a mishap; to be asked for after every step until there is nothing.
+    pub fn next_deed(&mut self) -> Option<Deed> {
+        self.deeds.pop_front()
+    }
+
+    /// Somebody presses the beam button, or lets it go.
+    pub fn request_beam(&mut self, on: bool) {
+        self.unit.request_beam(on);
     }
 
     /// Stops parts of the supervisor for good, as a crash or a hang would.
     pub fn stop(&mut self, stopped: Stopped) {
-        self.stopped.guards |= stopped.guards;
-        self.stopped.session |= stopped.session;
+        self.host.stopped.guards |= stopped.guards;
+        self.host.stopped.session |= stopped.session;
     }
 
     /// Pulls a bus: nothing arrives over it any more.
     pub fn cut(&mut self, bus: Bus) {
-        let wire = &mut self.wires[index(bus)];
-        wire.cut = true;
-        wire.flights.clear();
+        self.wires[index(bus)].cut(true);
     }
 
     /// Puts a frame on a bus that neither the unit nor a guard sent.
     pub fn inject(&mut self, bus: Bus, frame: Frame) {
-        let now = self.now;
-        self.wires[index(bus)].put(now, Sender::Unit, frame);
+        self.wires[index(bus)].put(self.now, Sender::Outside, frame);
     }
 
     /// Gives a guard an input that no bus carried, such as a bus in trouble.
@@ -204,14 +219,15 @@ impl World {
     /// # Errors
     /// [`Refused`] when the act has no place now.
     pub fn act(&mut self, act: &Act, sink: &mut impl FnMut(&Entry)) -> Result<(), Refused> {
-        let answer = self.conductor.act(self.now, act, sink);
+        let answer = self.host.conductor.act(self.clock.shows(self.now), act, sink);
         self.pass_commands();
+        self.look_at_session();
         answer
     }
 
     /// Arms without a proof, so that a test can begin in the middle.
     pub fn arm_unproven(&mut self, delivery: u16, order: Order) {
-        self.conductor.arm_unproven(delivery, order);
+        self.host.conductor.arm_unproven(delivery, order);
         self.pass_commands();
     }
 
@@ -219,23 +235,32 @@ impl World {
     pub fn step(&mut self, sink: &mut impl FnMut(&Entry)) {
         let [a, b] = [self.wires[0].due(), self.wires[1].due()];
         let unit = self.unit.next();
-        let session = if self.stopped.session { Ticks::from_nanos(u64::MAX) } else { self.session_due };
+        let session = self.host.session_turn().unwrap_or(NEVER);
         let (guard, due) = self.next_guard();
-        let now = a.min(b).min(unit).min(session).min(due);
+        let fate = self.next_fate();
+        let now = a.min(b).min(unit).min(session).min(due).min(fate).max(self.now);
         self.now = now;
-        if a == now {
+        if fate <= now {
+            self.befall();
+        } else if a <= now {
             self.deliver(Bus::A);
-        } else if b == now {
+        } else if b <= now {
             self.deliver(Bus::B);
-        } else if unit == now {
+        } else if unit <= now {
             let wires = &mut self.wires;
-            self.unit.advance(now, &mut |bus, frame| wires[index(bus)].put(now, Sender::Unit, frame));
-        } else if due == now {
+            self.unit.advance(now, &mut |bus, frame| wires[index(bus)].put(now, Sender::Outside, frame));
+            let pulses = self.unit.pulses();
+            if pulses != self.pulses {
+                self.pulses = pulses;
+                self.fate.fired(now, pulses);
+            }
+        } else if due <= now {
             self.turn(guard, &Input::Tick);
         } else {
-            self.session_due = now.after(SESSION_PERIOD);
-            self.conductor.turn(now, sink);
+            self.host.session_due = now.after(SESSION_PERIOD);
+            self.host.conductor.turn(self.clock.shows(now), sink);
             self.pass_commands();
+            self.look_at_session();
         }
     }
 
@@ -250,55 +275,124 @@ impl World {
         enough(self)
     }
 
+    fn look_at_session(&mut self) {
+        let state = self.host.conductor.session().state();
+        if state != self.seen {
+            self.seen = state;
+            self.begun |= state == State::Delivering;
+            self.fate.entered(self.now, state);
+        }
+    }
+
     fn next_guard(&self) -> (Guard, Ticks) {
-        let mut first = (Guard::Dose1, Ticks::from_nanos(u64::MAX));
+        let mut first = (Guard::Dose1, NEVER);
         for guard in Guard::ALL {
-            let due = self.seats[guard.index()].due();
-            if due < first.1 && self.stopped.guards & guard.bit() == 0 {
+            let due = self.host.seats[guard.index()].due();
+            if due < first.1 && self.host.runs(guard) {
                 first = (guard, due);
             }
         }
-        first
+        (first.0, self.clock.when(first.1))
+    }
+
+    fn next_fate(&self) -> Ticks {
+        match self.host.next_wake() {
+            Some((wake, _)) => self.fate.due().min(wake),
+            None => self.fate.due(),
+        }
     }
 
     fn deliver(&mut self, bus: Bus) {
-        let Some(flight) = self.wires[index(bus)].flights.pop_front() else { return };
+        let Some(flight) = self.wires[index(bus)].take(self.now) else { return };
         if let Some(heard) = &mut self.heard {
             heard.push((self.now, bus, flight.frame));
         }
-        let (now, wires) = (self.now, &mut self.wires);
-        if flight.sender != Sender::Unit {
-            self.unit
-                .receive(now, bus, &flight.frame, &mut |bus, frame| wires[index(bus)].put(now, Sender::Unit, frame));
+        if !self.fate.is_calm() {
+            return self.deliver_disturbed(bus, flight.sender, flight.frame);
+        }
+        if flight.sender != Sender::Outside {
+            self.gate_receives(bus, &flight.frame);
         }
         let Some(place) = place_of(flight.frame.id) else { return };
         let listening = self.listeners[index(bus)][place];
         for guard in Guard::ALL {
             if listening & guard.bit() != 0 {
-                let origin = if flight.sender == Sender::Guard(guard) { Origin::Echo } else { Origin::Wire };
-                self.turn(guard, &Input::Frame { bus, origin, frame: flight.frame });
+                let origin = self.origin(guard, flight.sender);
+                self.guard_receives(guard, bus, origin, flight.frame);
             }
         }
     }
 
+    /// The same frame on its way to each receiver apart.
+    #[cold]
+    fn deliver_disturbed(&mut self, bus: Bus, sender: Sender, frame: Frame) {
+        let mut deliveries = Vec::with_capacity(5);
+        if sender != Sender::Outside {
+            deliveries.push(Delivery { to: Receiver::Gate, bus, origin: Origin::Wire, frame });
+        }
+        let listening = place_of(frame.id).map_or(0, |place| self.listeners[index(bus)][place]);
+        for guard in Guard::ALL.into_iter().filter(|guard| listening & guard.bit() != 0) {
+            deliveries.push(Delivery { to: Receiver::Guard(guard), bus, origin: self.origin(guard, sender), frame });
+        }
+        let mut arriving = Vec::new();
+        self.fate.pass(self.now, &deliveries, |delivery| arriving.push(delivery));
+        for delivery in arriving {
+            self.arrive(delivery);
+        }
+    }
+
+    fn arrive(&mut self, delivery: Delivery) {
+        match delivery.to {
+            Receiver::Gate | Receiver::Everyone => self.gate_receives(delivery.bus, &delivery.frame),
+            Receiver::Guard(guard) => self.guard_receives(guard, delivery.bus, delivery.origin, delivery.frame),
+        }
+    }
+
+    fn origin(&self, guard: Guard, sender: Sender) -> Origin {
+        match sender {
+            Sender::Outside => Origin::Wire,
+            Sender::Guard(who, generation) if who == guard && generation == self.generation => Origin::Echo,
+            Sender::Guard(..) => Origin::Wire,
+        }
+    }
+
+    fn gate_receives(&mut self, bus: Bus, frame: &Frame) {
+        let (now, wires) = (self.now, &mut self.wires);
+        self.unit.receive(now, bus, frame, &mut |bus, frame| wires[index(bus)].put(now, Sender::Outside, frame));
+    }
+
+    fn guard_receives(&mut self, guard: Guard, bus: Bus, origin: Origin, frame: Frame) {
+        if self.fate.off_until[index(bus)] <= self.now {
+            self.turn(guard, &Input::Frame { bus, origin, frame });
+        }
+    }
+
     fn turn(&mut self, guard: Guard, input: &Input) {
-        if self.stopped.guards & guard.bit() != 0 {
+        if !self.host.runs(guard) {
+            if self.host.is_stalled(guard) {
+                self.host.keep(guard, input);
+            }
             return;
         }
         self.steps += 1;
         let (now, wires) = (self.now, &mut self.wires);
-        let bus = crate::wiring::permit_bus(guard, &self.machine);
+        let bus = permit_bus(guard, &self.machine);
+        let sender = Sender::Guard(guard, self.generation);
+        let on_bus = self.fate.off_until[index(bus)] <= now;
         let mut send = |frame: &Frame| -> Result<(), NotTaken> {
-            wires[index(bus)].put(now, Sender::Guard(guard), *frame);
-            Ok(())
+            if on_bus {
+                wires[index(bus)].put(now, sender, *frame);
+            }
+            on_bus.then_some(()).ok_or(NotTaken)
         };
-        self.seats[guard.index()].turn(now, input, 0, &mut send, &|| now);
+        let shown = self.clock.shows(now);
+        self.host.seats[guard.index()].turn(shown, input, 0, &mut send, &|| shown);
     }
 
     fn pass_commands(&mut self) {
         for guard in Guard::ALL {
-            if self.stopped.guards & guard.bit() == 0 {
-                while let Some(input) = self.seats[guard.index()].command() {
+            if self.host.runs(guard) {
+                while let Some(input) = self.host.seats[guard.index()].command() {
                     self.turn(guard, &input);
                 }
             }

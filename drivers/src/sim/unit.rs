@@ -153,6 +153,36 @@ impl Unit {
         self.due = self.next_due();
     }
 
+    /// A fault befalls the unit now, whatever its pulses are.
+    pub fn strike(&mut self, now: Ticks, injection: Injection, out: &mut impl FnMut(Bus, Frame)) {
+        self.advance(now, out);
+        self.count_beam(now);
+        self.damage(injection.effect(), now, out);
+        self.due = self.next_due();
+    }
+
+    /// The gate is going to be damaged by [`Unit::strike`]: a sound one is kept beside it from now on, to judge it by.
+    pub fn expect_damage(&mut self, injection: Injection) {
+        if injection.effect().damages_gate() && self.reference.is_none() {
+            self.reference = Some(self.gate.clone());
+        }
+    }
+
+    /// Pulses fired since power-up; without pulses, dose periods of beam.
+    #[must_use]
+    pub fn pulses(&self) -> u64 {
+        match self.config.beam {
+            Beam::Pulses { .. } => self.truth.pulses,
+            Beam::Continuous { .. } => self.truth.beam_on.nanos() / self.config.periods.dose.nanos().max(1),
+        }
+    }
+
+    /// State of the gate.
+    #[must_use]
+    pub fn gate_state(&self) -> GateState {
+        self.gate.status().state
+    }
+
     /// Somebody at the console asks for beam, or takes the request back. It acts at [`Unit::next`], within a gate
     /// period.
     pub fn request_beam(&mut self, on: bool) {

@@ -1,0 +1,270 @@
+//! What can befall the simulated world, and when: the words in which a scenario is written, a campaign draws its runs and
+//! a failing run is told.
+//!
+//! A [`Mishap`] is one line: a [`Moment`] and a [`What`]. It says nothing about what ought to come of it; that is the business of a
+//! scenario's expectations and of the campaign's oracle. Who carries it out is `world`.
+
+use beam_core::frame::Bus;
+use beam_core::state::State;
+use beam_core::units::Span;
+use beam_core::wire::Guard;
+use beam_drivers::sim::Injection;
+use serde::{Deserialize, Serialize};
+
+mod text;
+
+/// From when a moment counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Anchor {
+    /// The moment at which everything is switched on.
+    Start,
+    /// The session is in this state for the first time.
+    State(State),
+    /// So many pulses were fired since power-up; without pulses, so many dose periods of beam passed.
+    Pulse(u32),
+}
+
+/// When something happens: written as `start`, `armed + 20 ms`, `pulse 12` or `pulse 12 + 3.5 ms`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Moment {
+    /// From when.
+    pub after: Anchor,
+    /// How much later.
+    pub delay: Span,
+}
+
+/// Who receives a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Receiver {
+    /// Everyone on the bus but its sender.
+    Everyone,
+    /// The gate.
+    Gate,
+    /// One guard.
+    Guard(Guard),
+}
+
+/// A part of the supervisor that runs by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Part {
+    /// One guard's thread.
+    Guard(Guard),
+    /// The session's thread.
+    Session,
+    /// The whole process.
+    Process,
+}
+
+/// A bus, written as `A` or `B`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct OnBus(pub Bus);
+
+/// Which frames, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Frames {
+    /// On their way to whom.
+    pub to: Receiver,
+    /// Of this identifier only; any if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u16>,
+    /// How many of a thousand.
+    pub permille: u16,
+    /// For how long.
+    #[serde(rename = "for-ms", with = "text::millis")]
+    pub lasting: Span,
+}
+
+/// What the operator does, whether it has a place then or not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Arms another delivery of the same plan.
+    Arm,
+    /// Begins the beam.
+    Begin,
+    /// Interrupts.
+    Interrupt,
+    /// Resumes.
+    Resume,
+    /// Terminates.
+    Terminate,
+    /// Acknowledges what is latched.
+    Acknowledge,
+    /// Lets go of the beam button.
+    ReleaseBeam,
+    /// Presses the beam button.
+    PressBeam,
+}
+
+/// What happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum What {
+    /// A named fault of the treatment unit. At a pulse it befalls that very pulse.
+    Unit(#[serde(with = "text::injection")] Injection),
+    /// Frames do not arrive.
+    Lose(Frames),
+    /// Frames arrive late, by up to `by`.
+    Late {
+        /// Which.
+        frames: Frames,
+        /// By how much at most.
+        #[serde(rename = "by-ms", with = "text::millis")]
+        by: Span,
+    },
+    /// Frames arrive twice.
+    Repeat(Frames),
+    /// Frames arrive after the next one of their identifier.
+    Reorder(Frames),
+    /// A bit of the frame is flipped, and the bus's own check does not see it.
+    Corrupt(Frames),
+    /// The computer's controller leaves a bus: it neither sends nor hears there, and says so.
+    BusOff {
+        /// Which.
+        bus: OnBus,
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// The wire of a bus is cut: nothing travels.
+    Cut {
+        /// Which.
+        bus: OnBus,
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// A node sends without end, with the identifier that wins every arbitration.
+    Babble {
+        /// On which bus.
+        bus: OnBus,
+        /// Its identifier.
+        id: u16,
+        /// A frame this often; under a frame's own time the bus is full.
+        #[serde(rename = "every-ms", with = "text::millis")]
+        every: Span,
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// A part gets no processor.
+    Stall {
+        /// Which.
+        part: Part,
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// A part dies. (In the service a dead thread ends the process; here each can die alone.)
+    Die {
+        /// Which.
+        part: Part,
+    },
+    /// The process dies and is started again.
+    Restart {
+        /// How long nothing runs.
+        #[serde(rename = "down-ms", with = "text::millis")]
+        down: Span,
+    },
+    /// The computer's clock jumps forward (a machine that was suspended) or back.
+    ClockStep {
+        /// By so many microseconds.
+        #[serde(rename = "by-us")]
+        by: i64,
+    },
+    /// The computer's clock runs fast or slow.
+    ClockSlew {
+        /// By so many millionths; -1000000 stands still.
+        ppm: i32,
+        /// For how long, in true time.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// The operator acts.
+    Operator(Deed),
+}
+
+/// Something that happens at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mishap {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: What,
+}
+
+impl Mishap {
+    /// A named fault of the treatment unit that begins with this pulse; 0 is before the beam.
+    #[must_use]
+    pub const fn unit(injection: Injection, pulse: u32) -> Self {
+        Self { at: Moment { after: Anchor::Pulse(pulse), delay: Span::ZERO }, what: What::Unit(injection) }
+    }
+}
+
+/// Kinds of mishaps beside the unit's own faults, by the names that tables show.
+pub const OTHER_KINDS: [&str; 21] = [
+    "frames-lost",
+    "frames-late",
+    "frames-repeated",
+    "frames-reordered",
+    "frames-corrupted",
+    "bus-off",
+    "bus-cut",
+    "babbling-node",
+    "guard-stalled",
+    "session-stalled",
+    "process-stalled",
+    "guard-died",
+    "session-died",
+    "process-died",
+    "restart",
+    "clock-step",
+    "clock-slew",
+    "operator-acts",
+    "operator-interrupts",
+    "operator-terminates",
+    "operator-at-button",
+];
+
+impl What {
+    /// The kind under which tables count it: the name of the unit's fault, or one of [`OTHER_KINDS`].
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unit(injection) => injection.name(),
+            Self::Lose(_) => "frames-lost",
+            Self::Late { .. } => "frames-late",
+            Self::Repeat(_) => "frames-repeated",
+            Self::Reorder(_) => "frames-reordered",
+            Self::Corrupt(_) => "frames-corrupted",
+            Self::BusOff { .. } => "bus-off",
+            Self::Cut { .. } => "bus-cut",
+            Self::Babble { .. } => "babbling-node",
+            Self::Stall { part, .. } => match part {
+                Part::Guard(_) => "guard-stalled",
+                Part::Session => "session-stalled",
+                Part::Process => "process-stalled",
+            },
+            Self::Die { part } => match part {
+                Part::Guard(_) => "guard-died",
+                Part::Session => "session-died",
+                Part::Process => "process-died",
+            },
+            Self::Restart { .. } => "restart",
+            Self::ClockStep { .. } => "clock-step",
+            Self::ClockSlew { .. } => "clock-slew",
+            Self::Operator(deed) => match deed {
+                Deed::Arm | Deed::Begin | Deed::Resume | Deed::Acknowledge => "operator-acts",
+                Deed::Interrupt => "operator-interrupts",
+                Deed::Terminate => "operator-terminates",
+                Deed::ReleaseBeam | Deed::PressBeam => "operator-at-button",
+            },
+        }
+    }
+}
