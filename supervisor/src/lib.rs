@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod conductor;
 pub mod config;
+pub mod course;
 pub mod crew;
 pub mod delivery_ids;
 pub mod demo;

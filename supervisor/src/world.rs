@@ -183,6 +183,12 @@ impl World {
         self.host.stopped
     }
 
+    /// Whether something is still to happen by itself: a mishap whose moment is known, or the end of one.
+    #[must_use]
+    pub fn is_expectant(&self) -> bool {
+        self.next_fate() < NEVER
+    }
+
     /// What the operator does now by a mishap; to be asked for after every step until there is nothing.
     pub fn next_deed(&mut self) -> Option<Deed> {
         self.deeds.pop_front()
