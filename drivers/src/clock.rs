@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use beam_core::units::Ticks;
+use beam_core::units::{Span, Ticks};
 use nix::time::{ClockId, clock_gettime};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -46,6 +46,12 @@ pub fn wall_time() -> WallTime {
     WallTime(read(ClockId::CLOCK_REALTIME).unwrap_or(0))
 }
 
+/// Processor time that this process has used on all cores together, for figures that people compare.
+#[must_use]
+pub fn processor_time() -> Span {
+    Span::from_nanos(read(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap_or(0))
+}
+
 fn read(clock: ClockId) -> Option<u64> {
     let time = clock_gettime(clock).ok()?;
     nanos(time.tv_sec(), time.tv_nsec())
@@ -59,7 +65,6 @@ pub(crate) fn nanos(seconds: i64, nanos: i64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use beam_core::units::Span;
 
     #[test]
     fn the_monotonic_clock_goes_forward_by_what_was_slept() {

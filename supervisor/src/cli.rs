@@ -97,12 +97,22 @@ pub struct Simulate {
     /// Seed of the first delivery; the others count up from it.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// `all`, `none`, or names of faults with commas between them; one of them befalls each delivery.
+    /// `all` (nothing, one mishap or two of every kind), `none`, or kinds with commas between them, one of which befalls
+    /// each delivery; `list` names them.
     #[arg(long, default_value = "all")]
     pub faults: String,
     /// Machines to draw from, with commas between them; all shipped machines if not given.
     #[arg(long)]
     pub machines: Option<String>,
+    /// Write one line for each delivery into this file, in the order of seeds: the same seeds give the same bytes.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Make this many of the runs that break a promise smaller, and tell them as scenarios.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub shrink: usize,
+    /// End as soon as a promise is broken.
+    #[arg(long)]
+    pub stop_at_first: bool,
     /// Print the campaign as JSON.
     #[arg(long)]
     pub json: bool,

@@ -3,8 +3,6 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use beam_core::fault::Fault;
 use beam_drivers::sim::Injection;
@@ -19,7 +17,10 @@ use crate::replay;
 use crate::report::Report;
 use crate::run::{self, RunError};
 use crate::service::exit;
-use crate::simulate::{self, Campaign, Faults};
+
+mod simulate;
+
+pub use simulate::simulate;
 
 /// What is printed and the code that is answered instead of a result.
 type Failure = u8;
@@ -185,109 +186,6 @@ pub fn check(arguments: &cli::Check) -> u8 {
         print!("{report}");
     }
     if report.is_good() { exit::DONE } else { exit::CONFIGURATION }
-}
-
-/// `simulate`
-#[must_use]
-pub fn simulate(arguments: &cli::Simulate) -> u8 {
-    code(simulate_all(arguments))
-}
-
-fn simulate_all(arguments: &cli::Simulate) -> Result<u8, Failure> {
-    let wish = simulate::Wish {
-        deliveries: arguments.deliveries,
-        seed: arguments.seed,
-        faults: faults_of(&arguments.faults)?,
-        machines: machines_of(arguments.machines.as_deref())?,
-    };
-    let shows = std::io::stderr().is_terminal();
-    let (begun, done) = (Instant::now(), AtomicU64::new(0));
-    let campaign = simulate::campaign(&wish, &|_index| {
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if shows && done.is_multiple_of(100) {
-            eprint!("\r{done} of {} deliveries, {:.0} s", wish.deliveries, begun.elapsed().as_secs_f64());
-        }
-    });
-    if shows {
-        eprint!("\r\x1b[K");
-    }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&campaign).unwrap_or_default());
-    } else {
-        print_campaign(&campaign, arguments);
-    }
-    Ok(if campaign.broken.is_empty() { exit::DONE } else { exit::FAILED })
-}
-
-fn faults_of(text: &str) -> Result<Faults, Failure> {
-    Ok(match text {
-        "none" => Faults::None,
-        "all" => Faults::Some(Injection::ALL.to_vec()),
-        names => Faults::Some(
-            names.split(',').map(|name| injection(name.trim()).map(|(fault, _)| fault)).collect::<Result<_, _>>()?,
-        ),
-    })
-}
-
-fn machines_of(names: Option<&str>) -> Result<Vec<Prepared>, Failure> {
-    let names: Vec<&str> = match names {
-        Some(names) => names.split(',').map(str::trim).collect(),
-        // the modulated linac is there for recordings: its rate is its own affair
-        None => shipped::MACHINES.iter().map(|file| file.machine).filter(|name| *name != "modulated-linac").collect(),
-    };
-    names
-        .into_iter()
-        .map(|name| {
-            let missing = || fail(exit::USAGE, format!("simulate: there is no machine `{name}`"));
-            let profile = shipped::profile(name).ok_or_else(missing)?;
-            let plan = shipped::plan(name).ok_or_else(missing)?;
-            Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))
-        })
-        .collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "rates for people to read")]
-fn print_campaign(campaign: &Campaign, arguments: &cli::Simulate) {
-    println!("{:<34} {:>8}  found first", "fault put in", "times");
-    for (fault, found) in &campaign.injected {
-        let times: u64 = found.values().sum();
-        let found: Vec<_> = found.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        println!("{fault:<34} {times:>8}  {}", found.join(", "));
-    }
-    let list = |table: &std::collections::BTreeMap<String, u64>| {
-        table.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
-    };
-    println!("\nended by   {}", list(&campaign.ended_by));
-    println!("machines   {}", list(&campaign.machines));
-    let cores = campaign.cores as f64;
-    println!(
-        "{} deliveries, {} pulses, {} guard steps in {:.2} s on {} cores: {:.0} deliveries and {:.2} million steps a second a core",
-        campaign.deliveries,
-        campaign.pulses,
-        campaign.guard_steps,
-        campaign.elapsed_s,
-        campaign.cores,
-        campaign.deliveries as f64 / campaign.elapsed_s / cores,
-        campaign.guard_steps as f64 / campaign.elapsed_s / cores / 1e6,
-    );
-    if arguments.faults == "none" {
-        println!("worst landing of monitor 1: {:.4} pulses from the preset", campaign.worst_landing_pulses);
-    }
-    for run in campaign.broken.iter().take(20) {
-        println!("BROKEN: {}", serde_json::to_string(run).unwrap_or_default());
-        let machines = arguments.machines.as_ref().map_or(String::new(), |names| format!(" --machines {names}"));
-        println!(
-            "  again: beam-supervisor simulate --deliveries 1 --seed {} --faults {}{machines}",
-            run.seed, arguments.faults
-        );
-    }
-    let verdict = if campaign.broken.is_empty() { "no invariant broken" } else { "invariants broken" };
-    println!(
-        "{verdict}: {} of {} deliveries (first seed {})",
-        campaign.broken.len(),
-        campaign.deliveries,
-        arguments.seed
-    );
 }
 
 /// `replay`

@@ -110,7 +110,8 @@ impl Course {
         }
         let waited = now.since(self.since.max(self.last_pulse));
         match self.progress.state {
-            State::Complete | State::Tripped => waited > AFTER_END,
+            // whatever the gate still lets pass
+            State::Complete | State::Tripped => now.since(self.since) > AFTER_END,
             State::Inhibited | State::Ready | State::Interrupted => waited > PATIENCE,
             // whoever should go on may be dead
             State::Proving | State::Armed | State::Delivering => {

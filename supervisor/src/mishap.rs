@@ -207,6 +207,17 @@ impl Mishap {
     }
 }
 
+impl Mishap {
+    /// The pulse at which it happens, where it happens at one.
+    #[must_use]
+    pub fn pulse(&self) -> Option<u64> {
+        match self.at.after {
+            Anchor::Pulse(pulse) => Some(u64::from(pulse)),
+            Anchor::Start | Anchor::State(_) => None,
+        }
+    }
+}
+
 /// Kinds of mishaps beside the unit's own faults, by the names that tables show.
 pub const OTHER_KINDS: [&str; 21] = [
     "frames-lost",

@@ -49,6 +49,17 @@ const IDENTIFIERS: [u16; 11] = [
     wire::LINAC_STATUS,
 ];
 
+/// One thing that somebody who stands beside the buses sees.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen {
+    /// A bus carried a frame; a guard sent it, or somebody else.
+    Carried(Bus, Option<Guard>, Frame),
+    /// The gate received a permit.
+    Gate(Frame),
+    /// A guard received a frame, as it arrived there, and read it.
+    Guard(Guard, Bus, Frame),
+}
+
 /// The world.
 pub struct World {
     machine: Machine,
@@ -70,6 +81,8 @@ pub struct World {
     steps: u64,
     /// Every frame that a bus carried, when asked for.
     heard: Option<Vec<(Ticks, Bus, Frame)>>,
+    /// What was seen since the onlooker looked last, when there is one.
+    seen_on_bus: Option<Vec<Seen>>,
 }
 
 impl World {
@@ -121,6 +134,21 @@ impl World {
             now: Ticks::ZERO,
             steps: 0,
             heard: None,
+            seen_on_bus: None,
+        }
+    }
+
+    /// Keeps what an onlooker sees from now on.
+    pub fn let_look_on(&mut self) {
+        self.seen_on_bus = Some(Vec::with_capacity(64));
+    }
+
+    /// Hands what was seen since the last call to `look`.
+    pub fn look_on(&mut self, mut look: impl FnMut(Seen)) {
+        if let Some(seen) = &mut self.seen_on_bus {
+            for one in seen.drain(..) {
+                look(one);
+            }
         }
     }
 
@@ -313,6 +341,13 @@ impl World {
         if let Some(heard) = &mut self.heard {
             heard.push((self.now, bus, flight.frame));
         }
+        if let Some(seen) = &mut self.seen_on_bus {
+            let guard = match flight.sender {
+                Sender::Outside => None,
+                Sender::Guard(guard, _) => Some(guard),
+            };
+            seen.push(Seen::Carried(bus, guard, flight.frame));
+        }
         if !self.fate.is_calm() {
             return self.deliver_disturbed(bus, flight.sender, flight.frame);
         }
@@ -363,6 +398,9 @@ impl World {
     }
 
     fn gate_receives(&mut self, bus: Bus, frame: &Frame) {
+        if let Some(seen) = &mut self.seen_on_bus {
+            seen.push(Seen::Gate(*frame));
+        }
         let (now, wires) = (self.now, &mut self.wires);
         self.unit.receive(now, bus, frame, &mut |bus, frame| wires[index(bus)].put(now, Sender::Outside, frame));
     }
@@ -381,6 +419,9 @@ impl World {
             return;
         }
         self.steps += 1;
+        if let (Some(seen), Input::Frame { bus, origin: Origin::Wire, frame }) = (&mut self.seen_on_bus, input) {
+            seen.push(Seen::Guard(guard, *bus, *frame));
+        }
         let (now, wires) = (self.now, &mut self.wires);
         let bus = permit_bus(guard, &self.machine);
         let sender = Sender::Guard(guard, self.generation);

@@ -133,11 +133,18 @@ pub struct Chamber {
 }
 
 impl Chamber {
-    /// A chamber that is powered up at zero. Its counters start anywhere, and its first frames come within one period.
+    /// A chamber that is powered up at zero. Its counters start anywhere, and every other time so that they pass their end or
+    /// their middle soon; its first frames come within one period.
     #[must_use]
     pub fn new(config: ChamberConfig, frames: ChamberFrames, seed: u64, stream: u64) -> Self {
         let mut noise = Noise::new(seed, stream);
         let [c0, c1, c2, c3, p0, p1, ..] = noise.word().to_le_bytes();
+        let anywhere = (u16::from_le_bytes([p0, p1]), u32::from_le_bytes([c0, c1, c2, c3]));
+        let (pulses, counter) = match noise.below(4) {
+            0 => (u16::MAX - u16::from(p0 % 16), u32::MAX - (u32::from_le_bytes([c0, c1, c2, 0]) >> 4)),
+            1 => (u16::MAX / 2 - u16::from(p0 % 16), u32::MAX / 2 - (u32::from_le_bytes([c0, c1, c2, 0]) >> 4)),
+            _ => anywhere,
+        };
         let dose_due = Ticks::ZERO.after(noise.span_below(frames.dose_period));
         let first_status = Ticks::ZERO.after(noise.span_below(frames.status_period));
         Self {
@@ -145,8 +152,8 @@ impl Chamber {
             frames,
             defects: ChamberDefects::default(),
             noise,
-            pulses: u16::from_le_bytes([p0, p1]),
-            counter: u32::from_le_bytes([c0, c1, c2, c3]),
+            pulses,
+            counter,
             remainder: 0.0,
             measured_to: Ticks::ZERO,
             beam_seen: false,

@@ -102,6 +102,42 @@ impl Effect {
     }
 }
 
+/// How far a chamber's readings can be believed once a fault has befallen it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lie {
+    /// Its readings are right.
+    None,
+    /// It reads this many hundredths of the charge, or nothing at all.
+    Low(u8),
+    /// It reads too much.
+    High,
+}
+
+impl Effect {
+    /// What becomes of the readings of monitor 1 and monitor 2.
+    pub(super) const fn lies(self) -> [Lie; 2] {
+        match self {
+            Self::Chamber(Monitor::First, fault) => [fault.lie(), Lie::None],
+            Self::Chamber(Monitor::Second, fault) => [Lie::None, fault.lie()],
+            Self::BothChambers(fault) => [fault.lie(), fault.lie()],
+            Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
+        }
+    }
+}
+
+impl ChamberFault {
+    const fn lie(self) -> Lie {
+        match self {
+            // a counter that falls has lost what it had
+            Self::Stuck | Self::Frozen | Self::Silent | Self::AliveStuck | Self::Falls => Lie::Low(0),
+            Self::Saturated => Lie::Low(60),
+            Self::Reads(percent) => Lie::Low(percent),
+            Self::FullScale | Self::ThreefoldOnce | Self::StrayCurrent | Self::Leakage => Lie::High,
+            Self::Overrange | Self::ReportsFault | Self::Voltage | Self::Spoil(_) => Lie::None,
+        }
+    }
+}
+
 impl Unit {
     /// Puts a fault in at `now`.
     pub(super) fn damage(&mut self, effect: Effect, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {

@@ -10,7 +10,7 @@ use beam_core::frame::Bus;
 use beam_core::wire::{Guard, interlock_bit};
 
 use super::chamber::Spoil;
-use super::effect::{ChamberFault, Effect, GateFault, LinacFault, Monitor};
+use super::effect::{ChamberFault, Effect, GateFault, Lie, LinacFault, Monitor};
 
 macro_rules! injections {
     ($($variant:ident $name:literal [$($effect:tt)*] $description:literal => $expected:literal;)*) => {
@@ -261,6 +261,20 @@ injections! {
     BeamRequestedEarly "beam-requested-early" [Linac(LinacFault::RequestedEarly)]
         "the console asks for beam before anybody asked it to, and goes on"
         => "not armed: beam requested during proving";
+}
+
+impl Injection {
+    /// What becomes of the readings of monitor 1 and monitor 2.
+    #[must_use]
+    pub const fn lies(self) -> [Lie; 2] {
+        self.effect().lies()
+    }
+
+    /// Whether the gate itself is damaged, so that what it lets pass is no measure of the supervisor.
+    #[must_use]
+    pub const fn damages_gate(self) -> bool {
+        self.effect().damages_gate()
+    }
 }
 
 /// The name is none of the faults'.

@@ -37,6 +37,7 @@ mod unit;
 
 pub use chamber::{Chamber, ChamberConfig, ChamberDefects, ChamberFrames, Spoil};
 pub use config::{BeamCharge, Periods, UnitConfig};
+pub use effect::Lie;
 pub use fault::{Injection, UnknownFault};
 pub use gate::{Channels, Gate, GateConfig, GateDefects, permit_bus};
 pub use linac::{Beam, Linac, SetUp};

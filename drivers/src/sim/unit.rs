@@ -177,6 +177,12 @@ impl Unit {
         }
     }
 
+    /// The delivery that the gate holds; 0 is none.
+    #[must_use]
+    pub const fn held(&self) -> u16 {
+        self.gate.held()
+    }
+
     /// State of the gate.
     #[must_use]
     pub fn gate_state(&self) -> GateState {

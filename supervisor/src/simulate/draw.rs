@@ -1,0 +1,237 @@
+//! What a seed stands for: the machine, the plan and what befalls it. Everything is drawn here, before anything happens.
+
+use beam_core::frame::Bus;
+use beam_core::machine::Beam;
+use beam_core::state::State;
+use beam_core::units::{Dose, Span};
+use beam_core::wire::{
+    GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, PERMIT_DOSE1, PERMIT_DOSE2,
+    PERMIT_INTERLOCK, PERMIT_TIME,
+};
+use beam_drivers::sim::{Injection, Noise};
+
+use crate::describe::mu;
+use crate::mishap::{Anchor, Deed, Frames, Mishap, Moment, OTHER_KINDS, OnBus, Part, Receiver, What};
+use crate::prepared::Prepared;
+
+/// The stream of numbers that draws a run; the simulated unit uses the small ones.
+const STREAM: u64 = 77;
+/// The longest plan in MU: 30 Gy at 90 % and a little more, beyond any IOERT prescription.
+const MOST_MU: f64 = 3500.0;
+/// The longest pulse period of a machine on which long plans are drawn as often as they come: on a slower one a long plan takes
+/// minutes of beam, and the neighbourhood of a fault matters and not the length.
+const QUICK: Span = Span::from_millis(10);
+/// The longest plan of a machine without pulses, in tenths of a second.
+const MOST_TENTHS: u32 = 60;
+
+/// What may befall a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Faults {
+    /// Nothing: every delivery must land on its preset.
+    None,
+    /// Anything: nothing, one mishap or two of every kind.
+    All,
+    /// One of these kinds in each delivery.
+    Some(Vec<&'static str>),
+}
+
+/// A run as it was drawn.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Its seed, from which everything else that happens by chance follows too.
+    pub seed: u64,
+    /// Machine and plan.
+    pub prepared: Prepared,
+    /// Length of the plan in pulses; without pulses, in tenths of a second.
+    pub pulses: u32,
+    /// What befalls it.
+    pub mishaps: Vec<Mishap>,
+}
+
+/// Draws the run of `seed`.
+#[must_use]
+pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
+    let mut draw = Noise::new(seed, STREAM);
+    let machine = one_of(&mut draw, machines);
+    let (pulses, part) = (length(&mut draw, machine), draw.uniform());
+    let prepared = planned(machine, pulses, part);
+    let count = match faults {
+        Faults::None => 0,
+        Faults::Some(_) => 1,
+        Faults::All => match draw.below(20) {
+            0 => 0,
+            1..=12 => 1,
+            _ => 2,
+        },
+    };
+    // without pulses the unit counts dose periods of beam, ten in a tenth of a second
+    let counted = if matches!(prepared.machine.beam, Beam::Continuous) { pulses * 10 } else { pulses };
+    let scene = Scene { pulses: counted, period: period(&prepared) };
+    let mishaps = (0..count)
+        .map(|_| {
+            let kind = match faults {
+                Faults::Some(kinds) => *one_of(&mut draw, kinds),
+                Faults::None | Faults::All if draw.below(2) == 0 => one_of(&mut draw, &Injection::ALL).name(),
+                Faults::None | Faults::All => one_of(&mut draw, &OTHER_KINDS),
+            };
+            scene.mishap(&mut draw, kind)
+        })
+        .collect();
+    Drawn { seed, prepared, pulses, mishaps }
+}
+
+/// The plan of so many pulses and a part of one: where it lies between two pulses is what the landing depends on.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "a number of micro-MU for a simulated plan")]
+pub fn planned(machine: &Prepared, pulses: u32, part: f64) -> Prepared {
+    let preset = mu(machine.order.pulse_dose) * 1e6 * (f64::from(pulses) + part);
+    machine.with_preset(Dose::from_micro_mu(preset as i64))
+}
+
+/// The time from one pulse to the next; without pulses, the stretch of beam that is judged as if it were one.
+fn period(prepared: &Prepared) -> Span {
+    match prepared.machine.beam {
+        Beam::Pulsed { period, .. } => period,
+        Beam::Continuous => beam_core::chamber::STRETCH,
+    }
+}
+
+/// Lengths of plans in pulses, 1 to 2000: short ones often, long ones mostly where they are quick.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of pulses for a simulated plan")]
+fn length(draw: &mut Noise, machine: &Prepared) -> u32 {
+    let is_quick = period(machine) <= QUICK;
+    let (least, most) = match (draw.below(1000), is_quick) {
+        (0..=699, _) => (1, 12),
+        (700..=919, _) => (12, 50),
+        (920..=979, _) => (50, 200),
+        (980..=991, false) => (50, 200),
+        (980..=997, false) => (200, 1000),
+        (_, false) => (1001, 2001),
+        (_, true) => (200, 1000),
+    };
+    let long = is_quick && draw.below(1000) < 80;
+    let pulses = if long { 1001 + draw.below(1000) } else { least + draw.below(most - least) };
+    let most = if matches!(machine.machine.beam, Beam::Continuous) {
+        MOST_TENTHS
+    } else {
+        (MOST_MU / mu(machine.order.pulse_dose)) as u32
+    };
+    pulses.min(most)
+}
+
+fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
+    &items[draw.below(u32::try_from(items.len()).unwrap_or(u32::MAX)) as usize]
+}
+
+/// What a mishap is drawn for.
+struct Scene {
+    pulses: u32,
+    period: Span,
+}
+
+impl Scene {
+    fn mishap(&self, draw: &mut Noise, kind: &'static str) -> Mishap {
+        if let Ok(injection) = kind.parse::<Injection>() {
+            return Mishap::unit(injection, draw.below(self.pulses + 2));
+        }
+        let at = match draw.below(20) {
+            0 => self.moment(draw, Anchor::Start, Span::from_millis(200)),
+            1..=3 => self.moment(draw, Anchor::State(State::Proving), Span::from_millis(700)),
+            4 => self.moment(draw, Anchor::State(State::Armed), Span::from_millis(60)),
+            5 => self.moment(draw, Anchor::State(State::Delivering), Span::from_millis(120)),
+            6 => self.moment(draw, Anchor::State(State::Complete), Span::from_millis(60)),
+            _ => {
+                let pulse = draw.below(self.pulses + 1);
+                // as often right behind a pulse as anywhere between two
+                let within = if draw.below(2) == 0 { Span::from_millis(3) } else { self.period };
+                self.moment(draw, Anchor::Pulse(pulse), within)
+            }
+        };
+        Mishap { at, what: self.what(draw, kind) }
+    }
+
+    fn moment(&self, draw: &mut Noise, after: Anchor, within: Span) -> Moment {
+        let delay = draw.span_below(within.longer(Span::from_millis(1)));
+        // whole microseconds, so that what is printed is what happened
+        Moment { after, delay: Span::from_micros(delay.nanos() / 1000) }
+    }
+
+    fn what(&self, draw: &mut Noise, kind: &str) -> What {
+        let bus = OnBus(if draw.below(2) == 0 { Bus::A } else { Bus::B });
+        match kind {
+            "frames-lost" => What::Lose(self.frames(draw)),
+            "frames-late" => {
+                let by = self.lasting(draw, 60);
+                What::Late { frames: self.frames(draw), by }
+            }
+            "frames-repeated" => What::Repeat(self.frames(draw)),
+            "frames-reordered" => What::Reorder(self.frames(draw)),
+            "frames-corrupted" => What::Corrupt(self.frames(draw)),
+            "bus-off" => What::BusOff { bus, lasting: self.lasting(draw, 300) },
+            "bus-cut" => What::Cut { bus, lasting: self.lasting(draw, 300) },
+            "babbling-node" => What::Babble {
+                bus,
+                id: *one_of(draw, &[0x000, 0x000, 0x7F0, PERMIT_DOSE1, PERMIT_INTERLOCK, GATE_STATUS, MON1_DOSE]),
+                every: Span::from_micros(u64::from(*one_of(draw, &[100_u32, 130, 200, 1000, 20_000]))),
+                lasting: self.lasting(draw, 500),
+            },
+            "guard-stalled" => {
+                What::Stall { part: Part::Guard(*one_of(draw, &Guard::ALL)), lasting: self.lasting(draw, 200) }
+            }
+            "session-stalled" => What::Stall { part: Part::Session, lasting: self.lasting(draw, 900) },
+            "process-stalled" => What::Stall { part: Part::Process, lasting: self.lasting(draw, 900) },
+            "guard-died" => What::Die { part: Part::Guard(*one_of(draw, &Guard::ALL)) },
+            "session-died" => What::Die { part: Part::Session },
+            "process-died" => What::Die { part: Part::Process },
+            "restart" => What::Restart { down: self.lasting(draw, 900) },
+            "clock-step" => What::ClockStep { by: *one_of(draw, &STEPS) },
+            "clock-slew" => What::ClockSlew { ppm: *one_of(draw, &SLEWS), lasting: self.lasting(draw, 2000) },
+            "operator-acts" => {
+                What::Operator(*one_of(draw, &[Deed::Arm, Deed::Begin, Deed::Resume, Deed::Acknowledge]))
+            }
+            "operator-interrupts" => What::Operator(Deed::Interrupt),
+            "operator-terminates" => What::Operator(Deed::Terminate),
+            _ => What::Operator(*one_of(draw, &[Deed::PressBeam, Deed::ReleaseBeam])),
+        }
+    }
+
+    fn frames(&self, draw: &mut Noise) -> Frames {
+        let to = match draw.below(8) {
+            0..=2 => Receiver::Everyone,
+            3 => Receiver::Gate,
+            _ => Receiver::Guard(*one_of(draw, &Guard::ALL)),
+        };
+        let id = (draw.below(4) > 0).then(|| *one_of(draw, &TARGETS));
+        let permille = *one_of(draw, &[20, 200, 500, 1000, 1000]);
+        Frames { to, id, permille, lasting: self.lasting(draw, 300) }
+    }
+
+    /// Short ones as often as long ones: 0.1 to 1, 1 to 10, 10 to 100 ms and so on, up to `most` ms.
+    fn lasting(&self, draw: &mut Noise, most: u32) -> Span {
+        let decades = [100, 1_000, 10_000, 100_000, 1_000_000_u32];
+        let reached = decades.iter().filter(|&&micros| micros < most * 1000).count();
+        let low = decades[draw.below(u32::try_from(reached).unwrap_or(1)) as usize];
+        let high = (low * 10).min(most * 1000);
+        Span::from_micros(u64::from(low + draw.below(high - low)))
+    }
+}
+
+/// Identifiers that a disturbance of frames singles out.
+const TARGETS: [u16; 10] = [
+    PERMIT_DOSE1,
+    PERMIT_DOSE2,
+    PERMIT_TIME,
+    PERMIT_INTERLOCK,
+    GATE_STATUS,
+    MON1_DOSE,
+    MON2_DOSE,
+    MON1_STATUS,
+    MON2_STATUS,
+    LINAC_STATUS,
+];
+
+/// Steps of the computer's clock in microseconds.
+const STEPS: [i64; 8] = [1_000, 20_000, 100_000, 3_600_000_000, -1_000, -20_000, -100_000, -3_600_000_000];
+
+/// Speeds of the computer's clock in millionths: what a time service does, and what a broken one does.
+const SLEWS: [i32; 8] = [100, -100, 500, -500, 100_000, -100_000, 1_000_000, -1_000_000];

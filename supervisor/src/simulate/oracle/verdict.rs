@@ -1,0 +1,238 @@
+//! How a run ended, and what the record says: a fault-free one completes on its preset, a fault that must be found is
+//! found, the way to the beam leads through the proof, and no record falls short of the true dose.
+
+use beam_core::machine::Beam;
+use beam_core::session::SessionNote;
+use beam_core::state::State;
+use beam_core::units::Ticks;
+use beam_drivers::sim::{Injection, Lie};
+use serde::Serialize;
+
+use super::Findings;
+use super::dose::DoseWatch;
+use crate::conductor::Entry;
+use crate::course::Course;
+use crate::describe::{mu, seconds};
+use crate::mishap::What;
+use crate::progress::Progress;
+use crate::simulate::circumstances::Circumstances;
+use crate::simulate::draw::Drawn;
+
+/// Five standard deviations of a chamber's sum over n pulses, times the root of n, as a share of a pulse.
+const SUM_NOISE: f64 = 0.005;
+/// Four standard deviations of one pulse, as a share of it.
+const PULSE_NOISE: f64 = 0.04;
+/// How much chamber 2 reads above chamber 1 in the simulated unit, and a little.
+const CHAMBER_GAIN: f64 = 0.003;
+/// Pulses after its beginning, and a time in seconds, within which a fault that shows at once must have ended a delivery: a
+/// status frame is missed after three of its periods.
+const AT_ONCE: (u64, f64) = (4, 0.2);
+
+/// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
+/// take longer than some plans to show.
+const MAY_COMPLETE: [Injection; 25] = [
+    Injection::DuplicateFrame,
+    Injection::LostFrame,
+    Injection::BothLow6,
+    Injection::Mon1Leakage,
+    Injection::Mon2Leakage,
+    Injection::Mon2Low6Percent,
+    Injection::Mon1ChargeWithoutPulses,
+    Injection::GateClockSlow,
+    Injection::RateHigh,
+    Injection::RateLow,
+    Injection::GateLeaks,
+    Injection::GateLeaseOffByOne,
+    Injection::BeamRequestedEarly,
+    Injection::GateStaleTimerDeadDose1,
+    Injection::GateStaleTimerDeadDose2,
+    Injection::GateStaleTimerDeadTime,
+    Injection::GateStaleTimerDeadInterlock,
+    Injection::GateLeaseDeadDose1,
+    Injection::GateLeaseDeadDose2,
+    Injection::GateLeaseDeadTime,
+    Injection::GateLeaseDeadInterlock,
+    Injection::GateStateDeadDose1,
+    Injection::GateStateDeadDose2,
+    Injection::GateStateDeadTime,
+    Injection::GateStateDeadInterlock,
+];
+
+/// What the record tells of a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Story {
+    /// Where the session stood at the end.
+    pub state: &'static str,
+    /// What ended it.
+    pub ended_by: Option<&'static str>,
+    /// Every fault with who found it, in the order in which they were found.
+    pub faults: Vec<(&'static str, &'static str)>,
+    /// True dose of the last delivery in MU.
+    pub true_mu: f64,
+    /// The same as both monitors recorded it.
+    pub recorded_mu: [f64; 2],
+    /// Pulses of the last delivery.
+    pub pulses: u64,
+    /// How far monitor 1 landed from the preset, in pulses.
+    pub landing_pulses: f64,
+    #[serde(skip)]
+    session: State0,
+    #[serde(skip)]
+    pulse: f64,
+    #[serde(skip)]
+    preset: f64,
+    #[serde(skip)]
+    window: f64,
+    /// Seconds from pulse to pulse; none without pulses.
+    #[serde(skip)]
+    period_s: Option<f64>,
+}
+
+/// Where the session stood, as its notes tell.
+#[derive(Clone, Copy, Debug)]
+struct State0(State, u8);
+
+impl Default for State0 {
+    fn default() -> Self {
+        Self(State::Inhibited, 0)
+    }
+}
+
+impl Story {
+    pub(super) fn new(drawn: &Drawn) -> Self {
+        let prepared = &drawn.prepared;
+        Self {
+            pulse: mu(prepared.order.pulse_dose),
+            preset: prepared.planned.planned_mu,
+            window: f64::from(prepared.machine.window().max(1)),
+            period_s: match prepared.machine.beam {
+                Beam::Pulsed { period, .. } => Some(seconds(period)),
+                Beam::Continuous => None,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Takes an entry: the way to the beam is looked at step by step.
+    pub(super) fn read(&mut self, now: Ticks, entry: &Entry, findings: &mut Findings) {
+        let Entry::Session(_, note) = entry else { return };
+        match note {
+            SessionNote::State(state) => {
+                let State0(before, proven) = self.session;
+                let fits = match state {
+                    State::Proving => before == State::Ready,
+                    State::Armed => before == State::Proving && proven == 15,
+                    State::Delivering => matches!(before, State::Armed | State::Interrupted),
+                    State::Inhibited | State::Ready | State::Interrupted | State::Complete | State::Tripped => true,
+                };
+                findings.demand(now, fits, "no beam but through proof and arming", || {
+                    format!("{} after {}, proven {proven}", state.name(), before.name())
+                });
+                self.session = State0(*state, if *state == State::Proving { 0 } else { proven });
+            }
+            SessionNote::Proven(guard) => self.session.1 |= guard.bit(),
+            SessionNote::Ended(_) | SessionNote::Fault(_) | SessionNote::ProofFailed(..) => {}
+        }
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        course: &Course,
+        dose: &DoseWatch,
+        around: &Circumstances,
+        findings: &mut Findings,
+    ) {
+        let progress = &course.progress;
+        let now = course.world.now();
+        self.state = progress.state.name();
+        self.ended_by = progress.ended_by.map(|by| by.name());
+        let finder = |guard: Option<beam_core::wire::Guard>| guard.map_or("session", beam_core::wire::Guard::name);
+        let stories = course.stories().flat_map(|progress| &progress.faults);
+        self.faults = stories.map(|(_, guard, report)| (report.fault.name(), finder(*guard))).collect();
+        (self.true_mu, self.pulses) = (dose.mu(), dose.pulses());
+        self.recorded_mu = progress.delivered.map(mu);
+        self.landing_pulses = (self.recorded_mu[0] - self.preset).abs() / self.pulse;
+        findings.demand(now, !course.is_endless(), "every session comes to an end", String::new);
+        self.fault_free(now, progress, around, findings);
+        self.found(now, progress, around, findings);
+        if !around.stops_recording() && !around.has_second_delivery() && !around.gate_is_damaged {
+            self.record(now, progress, around, findings);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
+    fn noise(&self) -> f64 {
+        SUM_NOISE * (self.pulses.max(1) as f64).sqrt()
+    }
+
+    fn fault_free(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
+        if !around.is_harmless() {
+            return;
+        }
+        let complete = progress.state == State::Complete && progress.faults.is_empty();
+        findings.demand(now, complete, "nothing trips without need", || format!("{}: {:?}", self.state, self.faults));
+        let landed = self.landing_pulses <= 0.5 + PULSE_NOISE;
+        findings.demand(now, landed, "a fault-free delivery lands on its preset", || {
+            format!("monitor 1 landed {:.4} pulses from the preset", self.landing_pulses)
+        });
+        let off = (self.true_mu - self.preset).abs() / self.pulse;
+        findings.demand(now, off <= 0.5 + PULSE_NOISE + self.noise(), "the true dose lands on the preset", || {
+            format!("{off:.4} pulses from it")
+        });
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
+    fn found(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
+        for mishap in &around.mishaps {
+            let What::Unit(injection) = mishap.what else { continue };
+            let Some(from) = mishap.pulse() else { continue };
+            // a counter that falls before a delivery begins has lost nothing of it
+            if from == 0 && matches!(injection, Injection::Mon1Falls | Injection::Mon2Falls) {
+                continue;
+            }
+            let later = self.pulses.saturating_sub(from.max(1));
+            let shown = later >= AT_ONCE.0 && self.period_s.is_some_and(|period| later as f64 * period > AT_ONCE.1);
+            if progress.state == State::Complete && shown && !MAY_COMPLETE.contains(&injection) {
+                let terminated = progress.ended_by == Some(beam_core::session::EndedBy::Operator);
+                findings.demand(now, terminated, "a fault that must be found is found", || {
+                    format!("{injection} from pulse {from} on, complete after {} pulses", self.pulses)
+                });
+            }
+        }
+    }
+
+    fn record(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
+        let pulsed = self.period_s.is_some();
+        let [first, second] = self.recorded_mu;
+        let by_gate = f64::from(progress.gate_pulses) * self.pulse;
+        let recorded = first.max(second).max(if pulsed { by_gate } else { 0.0 });
+        let short = (self.true_mu - recorded) / self.pulse;
+        let some_honest = around.lies.iter().any(|lies| lies.iter().all(|lying| matches!(lying.lie, Lie::High)));
+        if some_honest || pulsed {
+            let spare = self.window + self.noise() + if some_honest { 0.0 } else { 0.06 * self.true_mu / self.pulse };
+            findings.demand(
+                now,
+                short <= spare,
+                "the record is not below the true dose by more than one pulse",
+                || {
+                    format!(
+                        "{:.4} MU true, {recorded:.4} recorded ({first:.4}, {second:.4}, gate {by_gate:.4})",
+                        self.true_mu
+                    )
+                },
+            );
+        }
+        if !around.is_calm || self.pulses == 0 {
+            return;
+        }
+        for (monitor, recorded) in [first, second].into_iter().enumerate() {
+            if around.lies[monitor].is_empty() {
+                let off = (recorded - self.true_mu).abs() / self.pulse;
+                let spare = self.window + self.noise() + CHAMBER_GAIN * self.true_mu / self.pulse;
+                findings.demand(now, off <= spare, "an honest chamber's record is the true dose", || {
+                    format!("monitor {}: {recorded:.4} MU recorded, {:.4} true", monitor + 1, self.true_mu)
+                });
+            }
+        }
+    }
+}
