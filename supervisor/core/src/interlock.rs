@@ -59,7 +59,8 @@ pub struct InterlockGuard {
     beam_off: BeamOff,
     /// The gate's report that came last, on whichever bus.
     gate: Option<GateStatus>,
-    gate_base: u32,
+    /// The gate's count when delivering began; an interruption does not begin it anew.
+    gate_base: Option<u32>,
     seen_open: bool,
     judged: u32,
     beam_since: Option<Ticks>,
@@ -91,7 +92,7 @@ impl InterlockGuard {
             rate: Rate::new(machine),
             beam_off: BeamOff::new(machine),
             gate: None,
-            gate_base: 0,
+            gate_base: None,
             seen_open: false,
             judged: 0,
             beam_since: None,
@@ -173,17 +174,15 @@ impl InterlockGuard {
     /// Judges the two chambers and the gate against each other, and renews the lease.
     fn judge(&mut self, now: Ticks) {
         let Some(gate) = self.gate else { return };
-        let gate_pulses = gate.pulses.saturating_sub(self.gate_base);
+        let gate_pulses = gate.pulses.saturating_sub(self.gate_base.unwrap_or(0));
         let chambers = [self.first.pulses(), self.second.pulses()];
         let lease_used = matches!(gate.cause, CloseCause::LeaseUsed);
         if let Some(report) = self.agreement.counts(now, gate_pulses, chambers, lease_used) {
             return self.raise(now, report);
         }
-        if self.first.pulses() == self.second.pulses() {
-            let (first, second) = self.doses();
-            if let Some(report) = self.agreement.doses(first, second) {
-                return self.raise(now, report);
-            }
+        let (first, second) = self.doses();
+        if let Some(report) = self.agreement.doses_at_counts(first, second, chambers) {
+            return self.raise(now, report);
         }
         match self.rate.judge(now) {
             Verdict::Fine => {}
@@ -346,7 +345,7 @@ impl InterlockGuard {
     fn load(&mut self, now: Ticks, order: &Order) {
         self.order = Some(*order);
         self.judged = 0;
-        self.gate_base = 0;
+        self.gate_base = None;
         self.first.begin(order);
         self.second.begin(order);
         self.agreement.begin(order);
@@ -367,8 +366,8 @@ impl InterlockGuard {
     }
 
     fn begin(&mut self, now: Ticks) {
-        if self.judged == 0 {
-            self.gate_base = self.gate.map_or(0, |gate| gate.pulses);
+        if self.gate_base.is_none() {
+            self.gate_base = self.gate.map(|gate| gate.pulses);
         }
         self.seen_open = false;
         self.beam_since = None;
