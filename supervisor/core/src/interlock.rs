@@ -157,6 +157,9 @@ impl InterlockGuard {
         if reading.pulses > 0 {
             self.last_pulse = now;
         }
+        if matches!(self.common.phase, Phase::Armed) {
+            if is_first { &mut self.first } else { &mut self.second }.rest();
+        }
         if !self.is_delivering() {
             return;
         }
@@ -367,6 +370,8 @@ impl InterlockGuard {
 
     fn begin(&mut self, now: Ticks) {
         if self.gate_base.is_none() {
+            self.first.start();
+            self.second.start();
             self.gate_base = self.gate.map(|gate| gate.pulses);
         }
         self.seen_open = false;
@@ -408,6 +413,7 @@ impl InterlockGuard {
     fn beam_is_on(&mut self, now: Ticks) {
         if !(self.is_open() && self.is_requested()) {
             self.beam_since = None;
+            self.rate.pause(now);
         } else if self.beam_since.is_none() {
             self.beam_since = Some(now);
         }

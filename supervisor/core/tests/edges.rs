@@ -84,6 +84,7 @@ struct Unit {
     alive: [u8; 7],
     gate: (GateState, CloseCause, u32),
     pulses: u16,
+    drift: i32,
     requested: bool,
     echoes: bool,
     sent: u32,
@@ -94,7 +95,8 @@ impl Unit {
     fn new(who: wire::Guard, machine: &Machine) -> Self {
         let gate = (GateState::Closed, CloseCause::PermitWithheld, 0);
         let guard = Guard::new(who, machine);
-        Self { guard, now: 0, alive: [0; 7], gate, pulses: 100, requested: false, echoes: true, sent: 0, notes: vec![] }
+        let (now, alive, drift, sent, notes) = (0, [0; 7], 0, 0, vec![]);
+        Self { guard, now, alive, gate, pulses: 100, drift, requested: false, echoes: true, sent, notes }
     }
 
     fn input(&mut self, input: &Input) {
@@ -121,7 +123,7 @@ impl Unit {
         let gate = GateStatus { state, cause, closed_by: 0, pulses, beam_on_centiseconds: 0 };
         self.frame(0, Bus::A, |alive| gate.encode(alive));
         self.frame(1, Bus::B, |alive| gate.encode(alive));
-        let charge = ChargeCounter::from_raw(u32::from(self.pulses) * PULSE_PC);
+        let charge = ChargeCounter::from_raw((u32::from(self.pulses) * PULSE_PC).wrapping_add_signed(self.drift));
         let dose = DoseReading { flags: 0, pulses: self.pulses, charge };
         let interlock = matches!(self.guard, Guard::Interlock(_));
         self.frame(2, Bus::A, |alive| dose.encode(MON1_DOSE, alive));
@@ -183,6 +185,66 @@ fn trips_on_a_resume_when_the_chambers_missed_the_pulse_of_the_interruption() {
     unit.gate = (GateState::Open, CloseCause::LeaseUsed, 2);
     unit.run(60);
     assert_eq!(unit.faults(), [Fault::CountsDisagree]);
+}
+
+/// Armed for two minutes, with a chamber that drifts by this much each 16 ms, and then one pulse.
+fn armed_while_drifting(who: wire::Guard, drift: i32) -> Unit {
+    let mut unit = Unit::new(who, &machine(1));
+    unit.run(200);
+    unit.input(&Input::Command(Command::Arm { delivery: 9, order: order() }));
+    for _ in 0..7_500 {
+        unit.run(16);
+        unit.drift += drift;
+    }
+    unit
+}
+
+#[test]
+fn holds_leakage_and_drift_while_armed_and_counts_neither_as_dose() {
+    for who in [wire::Guard::Dose1, wire::Guard::Interlock] {
+        for drift in [-2, 2] {
+            let unit = armed_while_drifting(who, drift);
+            assert_eq!(unit.faults(), [], "{who:?} {drift}");
+            assert_eq!(unit.guard.common().phase, Phase::Armed);
+        }
+    }
+}
+
+#[test]
+fn trips_on_charge_above_leakage_while_armed() {
+    assert_eq!(armed_while_drifting(wire::Guard::Interlock, 200).faults(), [Fault::ChargeWhileClosed]);
+}
+
+/// Thirty pulses a second; the console lets go of the beam for this long, and asks again.
+fn let_go_for(millis: u64, asks: bool) -> Vec<Fault> {
+    let mut unit = Unit::new(wire::Guard::Interlock, &machine(1));
+    unit.run(200);
+    unit.input(&Input::Command(Command::Arm { delivery: 9, order: order() }));
+    unit.run(100);
+    unit.input(&Input::Command(Command::Deliver));
+    unit.requested = true;
+    unit.gate = (GateState::Open, CloseCause::None, 0);
+    for beam in 0..120 {
+        if beam == 60 {
+            unit.requested = asks;
+            unit.run(millis);
+            unit.requested = true;
+        }
+        unit.gate.2 += 1;
+        unit.pulses += 1;
+        unit.run(33);
+    }
+    unit.faults()
+}
+
+#[test]
+fn holds_a_beam_that_the_console_let_go_of_for_a_while() {
+    assert_eq!(let_go_for(800, false), []);
+}
+
+#[test]
+fn trips_on_a_low_rate_while_the_console_asks_for_beam() {
+    assert_eq!(let_go_for(800, true).first(), Some(&Fault::RateLow));
 }
 
 #[test]
