@@ -88,6 +88,24 @@ impl Chamber {
         self.still_run = 0;
     }
 
+    /// The delivery is armed and its beam has not begun: leakage and drift are no dose of it, and what they bring over
+    /// minutes is not to be taken for a pulse, nor for a fall. Each reading was judged by itself, and charge above leakage
+    /// is found by the watch on the beam that should be off.
+    pub fn rest(&mut self) {
+        if self.pulses == 0 {
+            self.peak = self.charge;
+            self.uncounted = Charge::ZERO;
+        }
+    }
+
+    /// The beam of the delivery begins: what was collected before its first pulse is no dose of it.
+    pub fn start(&mut self) {
+        if self.pulses == 0 {
+            self.charge = Charge::ZERO;
+        }
+        self.rest();
+    }
+
     /// Charge of this delivery.
     #[must_use]
     pub const fn charge(&self) -> Charge {

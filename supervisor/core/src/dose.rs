@@ -92,6 +92,9 @@ impl DoseGuard {
     }
 
     fn integrate(&mut self, now: Ticks, pulses: u32, charge: Charge) {
+        if matches!(self.common.phase, Phase::Armed) {
+            self.chamber.rest();
+        }
         if pulses == 0 && !self.is_continuous() {
             return;
         }
@@ -189,7 +192,10 @@ impl DoseGuard {
     pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
         match command {
             Command::Arm { order, .. } => self.load(order),
-            Command::Deliver if matches!(self.common.phase, Phase::Delivering) => self.renew(now),
+            Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
+                self.chamber.start();
+                self.renew(now);
+            }
             Command::TakeUp { .. }
             | Command::Prove { .. }
             | Command::Silence

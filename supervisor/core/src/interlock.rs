@@ -59,7 +59,8 @@ pub struct InterlockGuard {
     beam_off: BeamOff,
     /// The gate's report that came last, on whichever bus.
     gate: Option<GateStatus>,
-    gate_base: u32,
+    /// The gate's count when delivering began; an interruption does not begin it anew.
+    gate_base: Option<u32>,
     seen_open: bool,
     judged: u32,
     beam_since: Option<Ticks>,
@@ -91,7 +92,7 @@ impl InterlockGuard {
             rate: Rate::new(machine),
             beam_off: BeamOff::new(machine),
             gate: None,
-            gate_base: 0,
+            gate_base: None,
             seen_open: false,
             judged: 0,
             beam_since: None,
@@ -156,6 +157,9 @@ impl InterlockGuard {
         if reading.pulses > 0 {
             self.last_pulse = now;
         }
+        if matches!(self.common.phase, Phase::Armed) {
+            if is_first { &mut self.first } else { &mut self.second }.rest();
+        }
         if !self.is_delivering() {
             return;
         }
@@ -173,17 +177,15 @@ impl InterlockGuard {
     /// Judges the two chambers and the gate against each other, and renews the lease.
     fn judge(&mut self, now: Ticks) {
         let Some(gate) = self.gate else { return };
-        let gate_pulses = gate.pulses.saturating_sub(self.gate_base);
+        let gate_pulses = gate.pulses.saturating_sub(self.gate_base.unwrap_or(0));
         let chambers = [self.first.pulses(), self.second.pulses()];
         let lease_used = matches!(gate.cause, CloseCause::LeaseUsed);
         if let Some(report) = self.agreement.counts(now, gate_pulses, chambers, lease_used) {
             return self.raise(now, report);
         }
-        if self.first.pulses() == self.second.pulses() {
-            let (first, second) = self.doses();
-            if let Some(report) = self.agreement.doses(first, second) {
-                return self.raise(now, report);
-            }
+        let (first, second) = self.doses();
+        if let Some(report) = self.agreement.doses_at_counts(first, second, chambers) {
+            return self.raise(now, report);
         }
         match self.rate.judge(now) {
             Verdict::Fine => {}
@@ -346,7 +348,7 @@ impl InterlockGuard {
     fn load(&mut self, now: Ticks, order: &Order) {
         self.order = Some(*order);
         self.judged = 0;
-        self.gate_base = 0;
+        self.gate_base = None;
         self.first.begin(order);
         self.second.begin(order);
         self.agreement.begin(order);
@@ -367,8 +369,10 @@ impl InterlockGuard {
     }
 
     fn begin(&mut self, now: Ticks) {
-        if self.judged == 0 {
-            self.gate_base = self.gate.map_or(0, |gate| gate.pulses);
+        if self.gate_base.is_none() {
+            self.first.start();
+            self.second.start();
+            self.gate_base = self.gate.map(|gate| gate.pulses);
         }
         self.seen_open = false;
         self.beam_since = None;
@@ -409,6 +413,7 @@ impl InterlockGuard {
     fn beam_is_on(&mut self, now: Ticks) {
         if !(self.is_open() && self.is_requested()) {
             self.beam_since = None;
+            self.rate.pause(now);
         } else if self.beam_since.is_none() {
             self.beam_since = Some(now);
         }
