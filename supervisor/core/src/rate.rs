@@ -164,6 +164,7 @@ mod tests {
             voltage_tolerance: 0,
             leakage_warn: 0,
             leakage_block: 0,
+            electrometer: None,
         };
         let timing = Timing {
             permit: ms(5),
