@@ -223,3 +223,108 @@ impl PulseWatch {
         if is_mark { count != 0 } else { before.is_some_and(|before| before != count) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::num::NonZeroU32;
+
+    use super::*;
+    use crate::extraction::{ByteOrder, FLAGS, Field, FlagField, NAMED, Scale, Sequence};
+    use crate::frame::{Arrival, Distrust, Receiver};
+
+    #[expect(clippy::expect_used, reason = "a test's own numbers")]
+    fn field(start_bit: u64, width: u64) -> Field {
+        Field::new(ByteOrder::Intel, start_bit, width, 8).expect("it fits")
+    }
+
+    /// Charge in 16 bits with a sign, a counter of pulses in 8, a flag that says "valid" and a counter of frames.
+    fn per_pulse(pulses: PulseSign) -> Extraction {
+        let valid = FlagField { field: field(24, 1), flag: dose_flag::FAULT, when_zero: true };
+        let mut flags = [None; FLAGS];
+        if let Some(place) = flags.first_mut() {
+            *place = Some(valid);
+        }
+        let mut named = [None; NAMED];
+        if let Some(place) = named.first_mut() {
+            *place = Some(0x8000);
+        }
+        Extraction {
+            charge: field(0, 16),
+            signed: true,
+            counting: Counting::PerPulse { least: -10, most: 1000, offset: 3 },
+            scale: Scale { numerator: NonZeroU32::MIN, denominator: NonZeroU32::MIN.saturating_add(1) },
+            pulses,
+            flags,
+            named,
+        }
+    }
+
+    fn frame(charge: i16, pulses: u8) -> Frame {
+        let [c0, c1] = charge.to_le_bytes();
+        Frame { id: 800, length: 8, data: [c0, c1, pulses, 1, 0, 0, 0, 0] }
+    }
+
+    fn further(pulses: u32, picocoulombs: i64) -> Progress {
+        Progress::Further { pulses, charge: Charge::from_picocoulombs(picocoulombs) }
+    }
+
+    #[test]
+    fn holds_the_charge_of_each_pulse_once() {
+        let mut source = Source::new(Some(&per_pulse(PulseSign::Counter(field(16, 8)))));
+        assert_eq!(source.step(&frame(500, 255)).progress, Progress::First);
+        assert_eq!(source.step(&frame(500, 255)).progress, further(0, 0), "no new pulse, so no new charge");
+        // (500 + 3 halves): the offset is in halves of a pC
+        assert_eq!(source.step(&frame(500, 0)).progress, further(1, 251));
+        // a half was left over
+        assert_eq!(source.step(&frame(-4, 1)).progress, further(1, 0));
+        assert!(!source.needs_every_frame());
+    }
+
+    #[test]
+    fn trips_a_pulse_whose_charge_nobody_told() {
+        let mut source = Source::new(Some(&per_pulse(PulseSign::Counter(field(16, 8)))));
+        let _ = source.step(&frame(500, 7));
+        assert!(matches!(source.step(&frame(500, 9)).progress, Progress::Broken { now: 9, before: 7, .. }));
+        assert!(matches!(source.step(&frame(500, 8)).progress, Progress::Broken { now: 8, before: 9, .. }));
+        assert!(Source::new(Some(&per_pulse(PulseSign::Mark(field(16, 8))))).needs_every_frame());
+    }
+
+    #[test]
+    fn trips_a_number_that_is_no_reading_in_a_frame_with_a_pulse_only() {
+        let mut source = Source::new(Some(&per_pulse(PulseSign::Mark(field(16, 8)))));
+        let _ = source.step(&frame(0, 0));
+        let mut flags = |charge, pulse| source.step(&frame(charge, pulse)).flags;
+        assert_eq!((flags(1000, 1), flags(1001, 1), flags(-11, 1)), (0, dose_flag::OVERRANGE, dose_flag::OVERRANGE));
+        assert_eq!((flags(i16::MIN, 1), flags(i16::MIN, 0)), (dose_flag::FAULT, 0));
+        let invalid = Frame { data: [0; 8], ..frame(0, 0) };
+        assert_eq!(source.step(&invalid).flags, dose_flag::FAULT, "not valid");
+    }
+
+    #[test]
+    fn a_watch_sees_each_sign_of_a_pulse() {
+        let mut counter = PulseWatch::new(Some(&per_pulse(PulseSign::Counter(field(16, 8)))));
+        let seen = [5, 5, 6, 5].map(|pulses| counter.sees(&frame(0, pulses)));
+        assert_eq!(seen, [false, false, true, true]);
+        let mut mark = PulseWatch::new(Some(&per_pulse(PulseSign::Mark(field(16, 8)))));
+        assert_eq!([0, 1, 1, 0].map(|pulses| mark.sees(&frame(0, pulses))), [false, true, true, false]);
+        let mut none = PulseWatch::new(Some(&per_pulse(PulseSign::None)));
+        assert_eq!([0, 1].map(|pulses| none.sees(&frame(0, pulses))), [false, false]);
+    }
+
+    #[test]
+    fn a_counter_of_frames_is_followed_over_its_own_wrap() {
+        let modulus = NonZeroU32::MIN.saturating_add(99);
+        let sequence = Sequence { field: field(16, 8), modulus };
+        let mut receiver = Receiver::new();
+        let mut hear = |counter: u8| receiver.follow(&frame(0, counter), 8, &sequence);
+        assert_eq!(hear(98), Arrival::Fresh { lost: 0 });
+        assert_eq!(
+            (hear(99), hear(99), hear(1)),
+            (Arrival::Fresh { lost: 0 }, Arrival::Repeat, Arrival::Fresh { lost: 1 })
+        );
+        assert_eq!(hear(5), Arrival::Distrusted(Distrust::Alive), "three were lost");
+        assert_eq!(hear(100), Arrival::Distrusted(Distrust::Alive), "a number that it does not have");
+        assert_eq!(hear(6), Arrival::Fresh { lost: 0 }, "a new reference");
+        assert_eq!(receiver.follow(&frame(0, 7), 7, &sequence), Arrival::Distrusted(Distrust::Length));
+    }
+}
