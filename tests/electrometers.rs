@@ -324,3 +324,22 @@ fn trips_a_table_that_cannot_be_read_safely() {
     let broken = complaints("VERSION \"\"\nBO_ nonsense\n", &table(cumulative), &AROUND);
     assert!(matches!(&broken[..], [one] if one.starts_with("it.dbc:2: not DBC")), "{broken:?}");
 }
+
+#[test]
+fn holds_another_layout_under_e2e_and_trips_its_broken_frames() {
+    verifies(Requirement::BusTrusted);
+    let text = dbc(8, "39|32@0- (0.1,0) [0|0] \"nC\" E\n SG_ Pulses : 16|16@1+ (1,0) [0|0] \"\"");
+    let keys = table("counting = \"cumulative\"\npulses = \"Pulses\"\n").replace("\"none\"", "\"e2e\"");
+    let mut trial = Trial::mobile();
+    let around = Surroundings { full_scale_pc: trial.machine.monitors[0].full_scale.picocoulombs() as f64, ..AROUND };
+    let plan = electrometer(&text, &keys, &around);
+    assert_eq!(plan.protection, Protection::E2e);
+    trial.machine.monitors[0].electrometer = Some(plan);
+    assert!(!trial.machine.is_unprotected());
+    let outcome = deliver(&trial, &trial.order(20), 3, &[]);
+    assert!(outcome.is_complete(), "{}", outcome.summary());
+    for (injection, fault) in [(I::Crc, F::Crc), (I::AliveJump, F::Alive), (I::Mon1Stuck, F::ChargeStandsStill)] {
+        let outcome = with(&trial, injection);
+        assert_eq!(outcome.fault(), Some(fault), "{injection:?}: {}", outcome.summary());
+    }
+}
