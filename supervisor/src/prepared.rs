@@ -1,7 +1,7 @@
 //! A machine and a plan made ready for the guards: the integers that they judge by, and what people want to read.
 
 use beam_core::limits::{backup, charge_for, expected_time, time_limit};
-use beam_core::machine::{Beam, Machine, Order, Protection, SetUp};
+use beam_core::machine::{Beam, Machine, Order, SetUp};
 use beam_core::units::{Charge, Dose, Span};
 use beam_core::wire::Docking;
 
@@ -23,7 +23,7 @@ pub struct Prepared {
     pub notices: Vec<String>,
     /// By how much periods are stretched.
     pub period_scale: u32,
-    /// Whether the chambers' frames carry no protection.
+    /// Whether some frames that are believed carry no protection.
     pub is_unprotected: bool,
     /// Whether the profile says that nothing may run without real-time rights.
     pub requires_real_time: bool,
@@ -86,7 +86,7 @@ impl Prepared {
             planned,
             notices: profile.notices.iter().map(|notice| notice.what.clone()).collect(),
             period_scale: profile.period_scale,
-            is_unprotected: profile.machine.protection == Protection::None,
+            is_unprotected: profile.machine.is_unprotected(),
             requires_real_time: profile.real_time == RealTime::Required,
         }
     }

@@ -26,6 +26,7 @@ pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitCo
         },
         output_noise: OUTPUT_NOISE,
         chambers: [chamber(&first, 1.0), chamber(&second, SECOND_CHAMBER_GAIN)],
+        electrometers: [first.electrometer, second.electrometer],
         beam_charge: None,
         periods: Periods {
             gate: timing.gate,

@@ -16,7 +16,7 @@ use crate::hearing::{Heard, Hearing, with_if};
 use crate::machine::{Beam, Landing, Machine, Order, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
 use crate::units::{Charge, Span, Ticks};
-use crate::wire::{self, GATE_STATUS, GateStatus, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, Reason};
+use crate::wire::{self, GATE_STATUS, GateStatus, NO_PULSE_LIMIT, Reason};
 
 /// Pulses after which the seen mean stands for the expected charge of the next pulse.
 const PULSES_FOR_MEAN: u32 = 4;
@@ -27,6 +27,7 @@ pub struct DoseGuard {
     /// What every guard has.
     pub common: Common,
     machine: Machine,
+    dose_id: u16,
     chamber: Chamber,
     gate: Hearing,
     limit: Charge,
@@ -43,6 +44,7 @@ impl DoseGuard {
         Self {
             common: Common::new(who, machine),
             machine: *machine,
+            dose_id: machine.dose_id(monitor),
             chamber: Chamber::new(monitor, machine),
             gate: Hearing::new(crate::machine::Protection::E2e),
             limit: Charge::ZERO,
@@ -55,10 +57,6 @@ impl DoseGuard {
         matches!(self.common.who, wire::Guard::Dose1)
     }
 
-    const fn dose_id(&self) -> u16 {
-        if self.is_primary() { MON1_DOSE } else { MON2_DOSE }
-    }
-
     const fn bus(&self) -> Bus {
         if self.is_primary() { Bus::A } else { self.machine.second_bus() }
     }
@@ -68,7 +66,7 @@ impl DoseGuard {
     }
 
     pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        if frame.id == self.dose_id() {
+        if frame.id == self.dose_id {
             // Without pulses only the interlock guard knows whether there should be beam; this one then just integrates.
             match self.chamber.take(now, origin, frame, false, &mut self.common.counts) {
                 Ok(Some(reading)) => self.integrate(now, reading.pulses, reading.charge),

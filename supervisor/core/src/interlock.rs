@@ -21,8 +21,8 @@ use crate::rate::{Rate, Verdict};
 use crate::set_up::{chamber_fault, deviation, leakage_warning, open_interlocks};
 use crate::units::{Dose, Span, Ticks};
 use crate::wire::{
-    self, ChamberStatus, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_DOSE,
-    MON1_STATUS, MON2_DOSE, MON2_STATUS, NO_PULSE_LIMIT,
+    self, ChamberStatus, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_STATUS,
+    MON2_STATUS, NO_PULSE_LIMIT,
 };
 
 /// The gate as one bus shows it.
@@ -45,6 +45,8 @@ pub struct InterlockGuard {
     /// What every guard has.
     pub common: Common,
     machine: Machine,
+    /// Identifiers of the readings of monitor 1 and 2.
+    dose_ids: [u16; 2],
     order: Option<Order>,
     first: Chamber,
     second: Chamber,
@@ -79,6 +81,7 @@ impl InterlockGuard {
         Self {
             common: Common::new(wire::Guard::Interlock, machine),
             machine: *machine,
+            dose_ids: [machine.dose_id(1), machine.dose_id(2)],
             order: None,
             first: Chamber::new(1, machine),
             second: Chamber::new(2, machine),
@@ -137,17 +140,17 @@ impl InterlockGuard {
             return;
         }
         match frame.id {
-            MON1_DOSE | MON2_DOSE => self.on_dose(now, bus, origin, frame),
             GATE_STATUS => self.on_gate(now, bus, origin, frame),
             LINAC_STATUS if bus == self.machine.linac_bus => self.on_linac(now, bus, origin, frame),
             MON1_STATUS | MON2_STATUS => self.on_chamber_status(now, bus, origin, frame),
+            id if self.dose_ids.contains(&id) => self.on_dose(now, bus, origin, frame),
             _ => {}
         }
     }
 
     fn on_dose(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
         let beam = self.is_open() && self.is_requested();
-        let is_first = frame.id == MON1_DOSE;
+        let is_first = self.dose_ids.first() == Some(&frame.id);
         let chamber = if is_first { &mut self.first } else { &mut self.second };
         let reading = match chamber.take(now, origin, frame, beam, &mut self.common.counts) {
             Ok(Some(reading)) => reading,

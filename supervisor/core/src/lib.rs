@@ -14,7 +14,8 @@
 //! Read in this order:
 //!
 //! 1. [`units`]: charge, dose, time, each in its own type.
-//! 2. [`frame`] and [`wire`]: what comes over the bus, and when it is believed.
+//! 2. [`frame`] and [`wire`]: what comes over the bus, and when it is believed; [`extraction`] and [`reading`]: how a
+//!    chamber's reading is found in it.
 //! 3. [`permit`]: the lease that holds the beam.
 //! 4. [`guard`], then [`dose`], [`time`], [`interlock`]: who ends the beam, and when.
 //! 5. [`fault`] and [`requirement`]: every reason, and the promise that it serves.
@@ -31,6 +32,7 @@ pub mod beam_off;
 pub mod chamber;
 pub mod common_checks;
 pub mod dose;
+pub mod extraction;
 pub mod fault;
 pub mod frame;
 pub mod guard;
@@ -42,11 +44,13 @@ pub mod note;
 pub mod permit;
 pub mod proving;
 pub mod rate;
+pub mod reading;
 pub mod record;
 pub mod requirement;
 pub mod session;
 pub mod set_up;
 pub mod state;
+pub mod status;
 pub mod time;
 pub mod units;
 pub mod wire;

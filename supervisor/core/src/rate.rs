@@ -172,6 +172,7 @@ mod tests {
             voltage_tolerance: 0,
             leakage_warn: 0,
             leakage_block: 0,
+            electrometer: None,
         };
         let timing = Timing {
             permit: ms(5),
