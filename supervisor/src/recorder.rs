@@ -9,19 +9,18 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use beam_core::frame::{Bus, Frame};
-use beam_core::record::Body;
-use beam_core::units::{Span, Ticks};
+use beam_core::units::Ticks;
 use beam_drivers::clock;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::conductor::Entry;
-use crate::describe::{candump_line, entry_json};
+
+pub mod pages;
+
+use pages::Pages;
 
 /// Entries that may wait.
 const WAITING: usize = 65_536;
-/// Entries of different guards are put in order within this time.
-const ORDERING: Span = Span::from_millis(500);
 
 enum Message {
     Entry(Entry),
@@ -105,98 +104,34 @@ impl Recorder {
 /// The files of one delivery.
 struct Files {
     folder: PathBuf,
-    interfaces: [String; 2],
-    frames: BufWriter<File>,
-    events: BufWriter<File>,
-    waiting: Vec<(Ticks, Entry)>,
-    /// What turns the monotonic clock into wall time, in nanoseconds.
-    wall_offset: u64,
-    since: Ticks,
+    pages: Pages<BufWriter<File>>,
 }
 
 impl Files {
     fn create(folder: &Path, interfaces: [String; 2], since: Ticks) -> io::Result<Self> {
-        Ok(Self {
-            folder: folder.to_owned(),
-            interfaces,
-            frames: BufWriter::new(File::create(folder.join("frames.log"))?),
-            events: BufWriter::new(File::create(folder.join("events.jsonl"))?),
-            waiting: Vec::with_capacity(4096),
-            wall_offset: clock::wall_time().unix_nanos().saturating_sub(since.nanos()),
-            since,
-        })
+        let file = |name| File::create(folder.join(name)).map(BufWriter::new);
+        let wall_offset = clock::wall_time().unix_nanos().saturating_sub(since.nanos());
+        let pages = Pages::new([file("frames.log")?, file("events.jsonl")?], interfaces, wall_offset, since);
+        Ok(Self { folder: folder.to_owned(), pages })
     }
 
     fn write_all(&mut self, receiver: &Receiver<Message>) -> io::Result<()> {
         while let Ok(message) = receiver.recv() {
             match message {
-                Message::Entry(entry) => self.take(entry)?,
+                Message::Entry(entry) => self.pages.take(entry)?,
                 Message::Report(report) => self.finish(&report)?,
             }
         }
-        self.write_until(None)?;
-        self.frames.flush()?;
-        self.events.flush()
-    }
-
-    fn take(&mut self, entry: Entry) -> io::Result<()> {
-        let at = match &entry {
-            Entry::Guard(record) => record.at,
-            Entry::Session(at, _) => *at,
-        };
-        self.waiting.push((at, entry));
-        let oldest = self.waiting.first().map_or(at, |(at, _)| *at);
-        if at.since(oldest) > ORDERING.times(2) { self.write_until(Some(at)) } else { Ok(()) }
-    }
-
-    /// Writes what is older than [`ORDERING`] before `newest`, or everything, in the order of time.
-    fn write_until(&mut self, newest: Option<Ticks>) -> io::Result<()> {
-        self.waiting.sort_by_key(|(at, _)| *at);
-        let old = match newest {
-            Some(newest) => self.waiting.partition_point(|(at, _)| newest.since(*at) > ORDERING),
-            None => self.waiting.len(),
-        };
-        let entries: Vec<_> = self.waiting.drain(..old).collect();
-        for (at, entry) in entries {
-            match frame_of(&entry) {
-                Some((bus, frame)) => {
-                    let interface = &self.interfaces[usize::from(bus == Bus::B)];
-                    let line = candump_line(self.wall_offset.saturating_add(at.nanos()), interface, &frame);
-                    writeln!(self.frames, "{line}")?;
-                }
-                None => {
-                    if let Some(value) = entry_json(&entry, self.since) {
-                        writeln!(self.events, "{value}")?;
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.pages.close().map(drop)
     }
 
     fn finish(&mut self, report: &str) -> io::Result<()> {
-        self.write_until(None)?;
-        self.frames.flush()?;
-        self.frames.get_ref().sync_all()?;
-        self.events.flush()?;
-        self.events.get_ref().sync_all()?;
+        for file in self.pages.close()? {
+            file.get_ref().sync_all()?;
+        }
         let mut file = File::create(self.folder.join("report.json"))?;
         file.write_all(report.as_bytes())?;
         file.sync_all()?;
         File::open(&self.folder)?.sync_all()
-    }
-}
-
-fn frame_of(entry: &Entry) -> Option<(Bus, Frame)> {
-    match entry {
-        Entry::Guard(record) => match record.body {
-            Body::Received { bus, origin, frame, .. } => {
-                // the interlock guard's own permit is recorded when it is sent, like everybody's
-                (!matches!(origin, beam_core::frame::Origin::Echo)).then_some((bus, frame))
-            }
-            Body::Sent { bus, frame, .. } => Some((bus, frame)),
-            Body::Note(_) | Body::Unsent { .. } | Body::Trouble { .. } | Body::Loop { .. } => None,
-        },
-        Entry::Session(..) => None,
     }
 }

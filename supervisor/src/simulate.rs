@@ -21,11 +21,13 @@ pub mod draw;
 pub mod oracle;
 pub mod shrink;
 pub mod table;
+pub mod written;
 
 pub use draw::Faults;
 use draw::{Drawn, draw};
 use oracle::{Broken, Oracle, Story};
 use table::Table;
+use written::Written;
 
 /// Runs that one worker takes at a time.
 const BATCH: u64 = 16;
@@ -149,12 +151,21 @@ pub fn run(drawn: &Drawn) -> Run {
     let mut course = Course::new(&drawn.prepared, drawn.seed, &drawn.mishaps);
     course.world.let_look_on();
     let mut oracle = Oracle::new(drawn);
+    let mut written = Written::of(drawn);
     while !course.is_over() {
         let now = course.world.now();
-        course.step(&mut |entry| oracle.read(now, entry));
+        course.step(&mut |entry| {
+            oracle.read(now, entry);
+            if let Some(written) = &mut written {
+                written.take(entry);
+            }
+        });
         oracle.look(&mut course);
     }
-    let (broken, story) = oracle.finish(&course);
+    // a process that is started again writes another record
+    let written = written.filter(|_| course.before.is_empty());
+    let contradiction = written.and_then(|written| written.contradiction(&course.progress));
+    let (broken, story) = oracle.finish(&course, contradiction);
     Run {
         seed: drawn.seed,
         machine: drawn.prepared.planned.machine.clone(),

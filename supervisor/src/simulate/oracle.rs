@@ -109,10 +109,13 @@ impl Oracle {
         });
     }
 
-    /// Looks at how it ended.
+    /// Looks at how it ended; `contradiction` is what the written record says otherwise.
     #[must_use]
-    pub fn finish(mut self, course: &Course) -> (Vec<Broken>, Story) {
+    pub fn finish(mut self, course: &Course, contradiction: Option<String>) -> (Vec<Broken>, Story) {
         let now = course.world.now();
+        let agrees = contradiction.is_none();
+        let detail = || contradiction.unwrap_or_default();
+        self.findings.demand(now, agrees, "the written record says what the service knew", detail);
         self.dose.finish(now, &course.world, &self.circumstances, &mut self.findings);
         self.story.finish(course, &self.dose, &self.circumstances, &mut self.findings);
         (self.findings.0, self.story)
