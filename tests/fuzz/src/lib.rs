@@ -4,14 +4,25 @@
 //! | file | what is fed | what must hold |
 //! | --- | --- | --- |
 //! | `frame` | frames of every kind, sequences into a receiver, the kernel's messages | round trips; belief only by an oracle's CRC and counter |
+//! | `toml` | plans, machine profiles, the service's own file | refused with place and remedy, or a sound value that `check` accepts too |
+//! | `candump` | recordings of a bus | every line comes out as it stands there; the same verdict twice |
 //!
-//! `draw` turns bytes into choices; `oracle` says the contract's rules once more, the slow and simple way.
+//! `draw` turns bytes into choices; `oracle` says the contract's rules once more, the slow and simple way; `shipped` holds the
+//! machines and plans that the program carries.
 
+mod candump;
 mod draw;
 mod frame;
 mod oracle;
+mod shipped;
+mod toml;
 
+pub use candump::candump;
 pub use frame::frame;
+pub use toml::{plan, profile};
+
+/// A target: it takes any bytes, and panics when a property does not hold.
+pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("frame", frame)];
+pub const TARGETS: &[(&str, Target)] = &[("frame", frame), ("candump", candump), ("plan", plan), ("profile", profile)];
