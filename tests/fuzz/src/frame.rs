@@ -185,7 +185,7 @@ fn receive(draw: &mut Draw<'_>, last: Frame, receiver: &mut Receiver, listener: 
     if let Arrival::Fresh { lost } = arrival {
         assert!(lost <= 2 && frame.length == 8 && oracle::is_sound(&frame));
     }
-    assert_eq!(accept_unprotected(&frame) == Arrival::Fresh { lost: 0 }, frame.length == 8);
+    assert_eq!(accept_unprotected(&frame, 8) == Arrival::Fresh { lost: 0 }, frame.length == 8);
     frame
 }
 

@@ -6,6 +6,7 @@
 //! | `frame` | frames of every kind, sequences into a receiver, the kernel's messages | round trips; belief only by an oracle's CRC and counter |
 //! | `toml` | plans, machine profiles, the service's own file | refused with place and remedy, or a sound value that `check` accepts too |
 //! | `candump` | recordings of a bus | every line comes out as it stands there; the same verdict twice |
+//! | `dbc` | DBC files beside tables of a profile | refused with a remedy, or read exactly as bit by bit |
 //! | `guard`, `guard_oracle` | a whole guard of each kind, with frames, commands, trouble, jumps of time | its permit, lease, faults and deadlines |
 //! | `session`, `session_oracle` | a session, with notes, acts, time and a gate that is sometimes honest | no beam without proof and act; every end told to all |
 //!
@@ -13,6 +14,7 @@
 //! machines and plans that the program carries.
 
 mod candump;
+mod dbc;
 mod draw;
 mod frame;
 mod guard;
@@ -25,6 +27,7 @@ mod shipped;
 mod toml;
 
 pub use candump::candump;
+pub use dbc::dbc;
 pub use frame::frame;
 pub use guard::guard;
 pub use session::session;
@@ -41,4 +44,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("profile", profile),
     ("guard", guard),
     ("session", session),
+    ("dbc", dbc),
 ];

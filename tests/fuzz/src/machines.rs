@@ -34,6 +34,7 @@ pub fn draw(draw: &mut Draw<'_>) -> Machine {
         voltage_tolerance: 300,
         leakage_warn: 666,
         leakage_block: 1466,
+        electrometer: None,
     };
     let single_bus = is_set(2);
     Machine {
