@@ -10,15 +10,15 @@ use libc::c_int;
 use crate::clock::{self, WallTime};
 
 /// Size of the kernel's `can_frame`.
-pub(crate) const CLASSIC_BYTES: usize = 16;
+pub const CLASSIC_BYTES: usize = 16;
 /// Size of the kernel's `canfd_frame`, the most that is read of one message.
-pub(crate) const FLEXIBLE_BYTES: usize = 72;
+pub const FLEXIBLE_BYTES: usize = 72;
 
 /// What one message from a bus means; `None` for an error frame that reports no trouble.
-pub(crate) type Content = Option<Result<Frame, Trouble>>;
+pub type Content = Option<Result<Frame, Trouble>>;
 
 /// The kernel's `can_frame` for `frame`.
-pub(crate) fn encode(frame: &Frame) -> [u8; CLASSIC_BYTES] {
+pub fn encode(frame: &Frame) -> [u8; CLASSIC_BYTES] {
     let [i0, i1, i2, i3] = (u32::from(frame.id) & libc::CAN_SFF_MASK).to_ne_bytes();
     let [d0, d1, d2, d3, d4, d5, d6, d7] = frame.data;
     let length = frame.length.min(8);
@@ -26,7 +26,7 @@ pub(crate) fn encode(frame: &Frame) -> [u8; CLASSIC_BYTES] {
 }
 
 /// What a message of these bytes means.
-pub(crate) fn decode(message: &[u8]) -> Content {
+pub fn decode(message: &[u8]) -> Content {
     let Ok(&[i0, i1, i2, i3, length, _, _, _, ref data @ ..]) = <&[u8; CLASSIC_BYTES]>::try_from(message) else {
         return Some(Err(Trouble::Malformed));
     };
@@ -50,7 +50,7 @@ pub(crate) fn decode(message: &[u8]) -> Content {
 
 /// Error classes that a port asks the kernel for: all but lost arbitration, which is how CAN shares a bus, and the
 /// error counters, which come along with the others.
-pub(crate) const ERROR_CLASSES: u32 = libc::CAN_ERR_MASK & !(class::LOST_ARBITRATION | class::COUNTERS);
+pub const ERROR_CLASSES: u32 = libc::CAN_ERR_MASK & !(class::LOST_ARBITRATION | class::COUNTERS);
 
 /// Bits of an error frame's identifier, from `linux/can/error.h`.
 mod class {
@@ -100,7 +100,7 @@ fn error_frame(classes: u32, data: &[u8; FRAME_BYTES]) -> Option<Trouble> {
 }
 
 /// Who sent a message, from the flags that `recvmsg` returns.
-pub(crate) fn origin(flags: c_int) -> Origin {
+pub fn origin(flags: c_int) -> Origin {
     if flags & libc::MSG_CONFIRM != 0 {
         Origin::Echo
     } else if flags & libc::MSG_DONTROUTE != 0 {
@@ -112,7 +112,7 @@ pub(crate) fn origin(flags: c_int) -> Origin {
 
 /// What the kernel says beside a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Beside {
+pub struct Beside {
     /// When the message was received.
     pub stamp: Option<WallTime>,
     /// Messages dropped since the socket was opened, modulo 2^32; not said while there are none.
@@ -120,7 +120,7 @@ pub(crate) struct Beside {
 }
 
 /// Reads the control messages: each a `cmsghdr` (length with its header, level, type) and a value, padded to a word.
-pub(crate) fn beside(mut control: &[u8]) -> Beside {
+pub fn beside(mut control: &[u8]) -> Beside {
     const WORD: usize = size_of::<usize>();
     const HEADER: usize = WORD + 2 * size_of::<c_int>();
     let mut found = Beside::default();

@@ -10,7 +10,7 @@ use beam_core::frame::{Frame, Origin, Trouble};
 
 use crate::clock::WallTime;
 
-mod can_frame;
+pub mod can_frame;
 pub mod candump;
 pub mod clock;
 pub mod inherited;

@@ -31,6 +31,10 @@ const SETTLING_TURNS: usize = 8;
 /// How often the session turns.
 const SESSION_PERIOD: Span = Span::from_millis(5);
 
+/// Longest silence that is judged, in ns: by then every guard has long ended whatever was under way, and what the guards do
+/// meanwhile is computed 5 ms at a time.
+const LONGEST_SILENCE: u64 = 3_600_000_000_000;
+
 /// Why a recording cannot be judged.
 #[derive(Debug)]
 pub enum ReplayError {
@@ -40,6 +44,13 @@ pub enum ReplayError {
     Line(usize, String),
     /// It holds no frame of either bus.
     Empty([String; 2]),
+    /// Nothing came for more than an hour.
+    Silence {
+        /// How long after the recording's first frame, in s.
+        after_s: u64,
+        /// How long nothing came, in s.
+        silence_s: u64,
+    },
 }
 
 impl fmt::Display for ReplayError {
@@ -53,6 +64,12 @@ impl fmt::Display for ReplayError {
                 write!(
                     text,
                     "no frame of {a} or {b}\n    fix: name the recording's interfaces as bus A and bus B in the configuration"
+                )
+            }
+            Self::Silence { after_s, silence_s } => {
+                write!(
+                    text,
+                    "nothing came for {silence_s} s, {after_s} s after the first frame\n    fix: cut the recording there; each part is judged by itself"
                 )
             }
         }
@@ -85,7 +102,7 @@ pub fn replay(path: &Path, prepared: &Prepared, interfaces: &[String; 2]) -> Res
 /// Judges lines of a recording.
 ///
 /// # Errors
-/// [`ReplayError::Empty`] when there is nothing to judge.
+/// [`ReplayError::Empty`] when there is nothing to judge, [`ReplayError::Silence`] when it is more than one recording.
 pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> Result<Verdict, ReplayError> {
     let bus_of = |line: &Line| match &line.interface {
         name if *name == interfaces[0] => Some(Bus::A),
@@ -95,12 +112,23 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
     let first = lines.iter().find(|line| bus_of(line).is_some());
     let Some(first) = first else { return Err(ReplayError::Empty(interfaces.clone())) };
     let begin = first.nanos;
+    let mut before = begin;
+    for line in lines.iter().filter(|line| bus_of(line).is_some()) {
+        let silence = line.nanos.saturating_sub(before);
+        if silence > LONGEST_SILENCE {
+            let after = before.saturating_sub(begin);
+            return Err(ReplayError::Silence { after_s: after / 1_000_000_000, silence_s: silence / 1_000_000_000 });
+        }
+        before = before.max(line.nanos);
+    }
     let acts = Acts::of(lines);
     let mut player = Player::new(&prepared.machine);
     let mut armed = false;
     for (index, line) in lines.iter().enumerate() {
         let Some(bus) = bus_of(line) else { continue };
-        player.pass_time(START.after(Span::from_nanos(line.nanos.saturating_sub(begin))));
+        // the clock that stamps frames may be set back; the guards' own never goes back
+        let stamp = START.after(Span::from_nanos(line.nanos.saturating_sub(begin)));
+        player.pass_time(stamp.max(player.now));
         if !armed && index >= acts.arm_at {
             armed = true;
             player.conductor.arm_unproven(acts.delivery, prepared.order);
@@ -312,5 +340,42 @@ fn note(progress: &mut Progress, log: &mut Vec<serde_json::Value>, entry: &Entry
     };
     if told && let Some(value) = crate::describe::entry_json(entry, START) {
         log.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::shipped;
+    use beam_core::wire::{CloseCause, GateState, GateStatus};
+
+    /// A gate's report this many milliseconds after the first one; its CRC is right or not.
+    fn line(millis: u64, alive: u8, is_sound: bool) -> Line {
+        let (state, cause) = (GateState::Closed, CloseCause::PermitWithheld);
+        let mut frame = GateStatus { state, cause, closed_by: 15, pulses: 0, beam_on_centiseconds: 0 }.encode(alive);
+        frame.data[0] ^= u8::from(!is_sound);
+        let nanos = 1_700_000_000_000_000_000 + millis * 1_000_000;
+        Line { nanos, interface: "can0".to_owned(), id: Some(frame.id), frame: Some(frame) }
+    }
+
+    fn judged(lines: &[Line]) -> Result<Verdict, ReplayError> {
+        let (profile, plan) = (shipped::profile("mobetron"), shipped::plan("mobetron"));
+        let prepared = Prepared::new(&profile.expect("a profile"), &plan.expect("a plan")).expect("they fit");
+        judge(lines, &prepared, &["can0".to_owned(), "can1".to_owned()])
+    }
+
+    #[test]
+    fn time_does_not_go_back_where_the_stamps_do() {
+        let verdict = judged(&[line(0, 0, true), line(12, 1, true), line(5, 2, false)]).expect("a verdict");
+        let found: Vec<_> = verdict.log.iter().filter(|entry| entry.to_string().contains("F-604")).collect();
+        assert!(!found.is_empty(), "{:?}", verdict.log);
+        assert!(found.iter().all(|entry| entry["t_s"].as_f64().is_some_and(|at| at >= 0.012)), "{found:?}");
+    }
+
+    #[test]
+    fn a_silence_of_days_is_refused_and_not_computed() {
+        let lines = [line(0, 0, true), line(2_000, 1, true), line(200_000_000, 2, true)];
+        assert!(matches!(judged(&lines), Err(ReplayError::Silence { after_s: 2, silence_s: 199_998 })));
+        assert!(judged(&lines[..2]).is_ok());
     }
 }

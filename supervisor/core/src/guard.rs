@@ -103,11 +103,12 @@ impl Common {
         self.since = now;
     }
 
-    /// What every guard does with a command; false when the guard must look at it itself.
-    fn command(&mut self, now: Ticks, command: &Command) {
+    /// What every guard does with a command. False when it was refused: then the guard itself may not act on it either.
+    #[must_use]
+    fn command(&mut self, now: Ticks, command: &Command) -> bool {
         match *command {
-            Command::TakeUp { delivery } => self.offer(now, delivery, Phase::Proving),
-            Command::Arm { delivery, .. } => self.offer(now, delivery, Phase::Armed),
+            Command::TakeUp { delivery } => return self.offer(now, delivery, Phase::Proving),
+            Command::Arm { delivery, .. } => return self.offer(now, delivery, Phase::Armed),
             Command::Prove { lease } => {
                 if matches!(self.phase, Phase::Proving) {
                     self.permit.permit(lease);
@@ -143,14 +144,19 @@ impl Common {
             }
             Command::Heartbeat => {}
         }
+        true
     }
 
-    /// Offers a delivery to the gate; never while a fault is latched.
-    fn offer(&mut self, now: Ticks, delivery: u16, phase: Phase) {
-        if self.faults.is_empty() && delivery != 0 {
+    /// Offers a delivery to the gate; never while a fault is latched, and never the id that is held: a tripped delivery does
+    /// not fire again, and one that is under way does not begin to count anew.
+    fn offer(&mut self, now: Ticks, delivery: u16, phase: Phase) -> bool {
+        let is_new = delivery != 0 && delivery != self.permit.current().delivery;
+        let accepted = is_new && self.faults.is_empty();
+        if accepted {
             self.permit.take_up(delivery);
             self.enter(now, phase);
         }
+        accepted
     }
 
     /// Our own identifier came in: the echo of our frame, or somebody who pretends to be us.
@@ -270,8 +276,9 @@ fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
             return Output::default();
         }
         Input::Command(command) => {
-            common.command(now, command);
-            guard.command(now, command);
+            if common.command(now, command) {
+                guard.command(now, command);
+            }
         }
     }
     guard.tick(now);

@@ -290,6 +290,10 @@ impl Session {
     fn act(&mut self, now: Ticks, act: &Act) -> Result<(), Refused> {
         match act {
             Act::Arm { proof, delivery, order } => {
+                // what came up since the last tick stands against this beam as well
+                if !self.standing(now).is_empty() {
+                    return Err(Refused { state: self.state, event: Event::ArmRequested });
+                }
                 self.go(Event::ArmRequested)?;
                 self.arming = Some((*proof, *delivery, *order));
                 self.proving = Some(Proving::new(now, &self.machine));

@@ -2,17 +2,19 @@
 //! weaker than usual.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use toml::de::DeTable;
 
+use super::dbc::Wrong;
+use super::electrometer::Library;
 use super::feed::Feed;
-use super::load::read_text;
+use super::load::{beside, read_text};
 use super::order::order;
 use super::plan::{self, Plan, parse_plan};
 use super::problem::Problem;
-use super::profile::{self, Profile, parse_profile};
+use super::profile::{self, Profile, parse_profile_with};
 use super::shipped;
 use super::site::{self, parse_site};
 
@@ -119,30 +121,41 @@ impl fmt::Display for Report {
 /// program carries with it.
 #[must_use]
 pub fn check_files(paths: &[PathBuf]) -> Report {
-    let texts: Vec<_> = paths.iter().map(|path| (path.as_path(), read_text(path))).collect();
+    check_read(paths.iter().map(|path| (path.display().to_string(), read_text(path))).collect(), &beside)
+}
+
+/// Checks `texts`, each with the name that its problems are reported under, as [`check_files`] checks files; `library` gives
+/// the DBC files that profiles name.
+#[must_use]
+pub fn check_texts(texts: &[(&str, &str)], library: Library<'_>) -> Report {
+    let texts = texts.iter().map(|&(file, text)| (file.to_owned(), Ok(text.to_owned())));
+    check_read(texts.collect(), &|_, path| library(path))
+}
+
+/// Gives the text of the DBC file that a profile, the first, names by a path, the second.
+type Dbc<'l> = &'l dyn Fn(&str, &str) -> Result<String, Wrong>;
+
+fn check_read(texts: Vec<(String, Result<String, Problem>)>, dbc: Dbc<'_>) -> Report {
     let profiles: Vec<Profile> = texts
         .iter()
-        .filter_map(|(path, text)| Some((path, text.as_ref().ok()?)))
+        .filter_map(|(file, text)| Some((file, text.as_ref().ok()?)))
         .filter(|(_, text)| Kind::of(text) == Kind::Profile)
-        .filter_map(|(path, text)| parse_profile(&path.display().to_string(), text).ok())
+        .filter_map(|(file, text)| parse_profile_with(file, text, &|path| dbc(file, path)).ok())
         .collect();
-    let files = texts.into_iter().map(|(path, text)| match text {
-        Ok(text) => check_one(path, &text, &profiles),
-        Err(problem) => checked(path, Kind::Unknown, vec![problem], Vec::new()),
+    let files = texts.into_iter().map(|(file, text)| match text {
+        Ok(text) => check_one(file, &text, &profiles, dbc),
+        Err(problem) => {
+            Checked { file, kind: Kind::Unknown, errors: vec![problem], warnings: Vec::new(), feeds: Vec::new() }
+        }
     });
     Report { files: files.collect() }
 }
 
-fn checked(path: &Path, kind: Kind, errors: Vec<Problem>, warnings: Vec<Problem>) -> Checked {
-    Checked { file: path.display().to_string(), kind, errors, warnings, feeds: Vec::new() }
-}
-
-fn check_one(path: &Path, text: &str, profiles: &[Profile]) -> Checked {
-    let file = path.display().to_string();
+fn check_one(file: String, text: &str, profiles: &[Profile], dbc: Dbc<'_>) -> Checked {
     let kind = Kind::of(text);
     let mut feeds = Vec::new();
     let (errors, warnings) = match kind {
-        Kind::Profile => match parse_profile(&file, text) {
+        Kind::Profile => match parse_profile_with(&file, text, &|path| dbc(&file, path)) {
             Ok(profile) => {
                 feeds = profile.feeds;
                 (Vec::new(), profile.notices)
@@ -156,7 +169,7 @@ fn check_one(path: &Path, text: &str, profiles: &[Profile]) -> Checked {
         Kind::Site => check_site(&file, text),
         Kind::Unknown => (vec![unknown(&file, text)], Vec::new()),
     };
-    Checked { feeds, ..checked(path, kind, errors, warnings) }
+    Checked { file, kind, errors, warnings, feeds }
 }
 
 /// Why a file is of no kind: it is no TOML, or none of its keys tells.

@@ -56,6 +56,14 @@ pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
     let bytes = fs::read(path).map_err(|error| {
         Problem::of_file(&file, format!("cannot be read: {error}"), "check the path and the rights of the file")
     })?;
+    text_of(&file, bytes)
+}
+
+/// The text in `bytes`, read from `file`.
+///
+/// # Errors
+/// Where the bytes are not UTF-8.
+pub fn text_of(file: &str, bytes: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..good).unwrap_or_default();
@@ -63,6 +71,6 @@ pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let what = "not UTF-8".to_owned();
         let fix = "save the file as UTF-8; TOML knows no other encoding".to_owned();
-        Problem { file, line, column: good - line_start + 1, what, fix }
+        Problem { file: file.to_owned(), line, column: good - line_start + 1, what, fix }
     })
 }

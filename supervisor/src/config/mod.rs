@@ -39,11 +39,11 @@ mod wording;
 
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
-pub use check::{Checked, Kind, Report, check_files};
+pub use check::{Checked, Kind, Report, check_files, check_texts};
 pub use dbc::Wrong;
 pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
 pub use feed::Feed;
-pub use load::{load_plan, load_profile, load_site};
+pub use load::{load_plan, load_profile, load_site, text_of};
 pub use order::{Expectation, expectation, order};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
