@@ -111,6 +111,15 @@ pub const fn continuous() -> Machine {
     Machine { beam: Beam::Continuous, ..machine() }
 }
 
+/// The same machine, with so much patience that a test may let seconds pass at once.
+pub const fn patient() -> Machine {
+    let long = ms(3_600_000);
+    let usual = machine();
+    let timing =
+        Timing { gate: long, dose: long, status: long, lateness_budget: long, session_silence: long, ..usual.timing };
+    Machine { timing, no_pulse_after: long, ..usual }
+}
+
 /// 40 pulses.
 pub const fn order() -> Order {
     Order {
@@ -136,6 +145,8 @@ pub struct Rig {
     /// What the gate shows on both buses.
     pub gate: GateStatus,
     pub linac: LinacStatus,
+    /// Beam-on time by the gate's clock.
+    pub beam_on: Span,
     pub chambers: [DoseReading; 2],
     pub statuses: [ChamberStatus; 2],
     /// Frames that are not sent by [`Rig::run`].
@@ -174,6 +185,7 @@ impl Rig {
                 pulse_rate: 100,
                 interlocks: 0,
             },
+            beam_on: Span::ZERO,
             chambers: [DoseReading { flags: 0, pulses: 100, charge: ChargeCounter::from_raw(50_000) }; 2],
             statuses: [status(15_000), status(20_000)],
             mute: Vec::new(),
@@ -327,6 +339,10 @@ impl Rig {
     pub fn run(&mut self, span: Span) {
         for _ in 0..span.nanos() / self.machine.timing.permit.nanos() {
             self.now = self.now.after(self.machine.timing.permit);
+            if self.gate.state == GateState::Open && self.linac.beam_requested() {
+                self.beam_on = self.beam_on.plus(self.machine.timing.permit);
+                self.gate.beam_on_centiseconds = (self.beam_on.millis() / 10) as u16;
+            }
             self.tick();
             self.tell_gate();
             let millis = self.now.nanos() / 1_000_000;
