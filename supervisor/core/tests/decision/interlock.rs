@@ -1,1 +1,534 @@
-//! x
+//! The interlock guard in mid-beam: its lease, what it judges of gate and chambers together, the rate, interruptions, a
+//! beam that does not come, and a session that falls silent.
+
+use beam_core::fault::Fault;
+use beam_core::frame::Bus;
+use beam_core::machine::{Machine, Order, RateRule};
+use beam_core::note::{Command, FaultReport, Note, Phase};
+use beam_core::requirement::Requirement;
+use beam_core::units::Span;
+use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, NO_PULSE_LIMIT, PermitState, Reason, interlock_bit};
+
+use crate::kit::{NANO, PERIOD, PULSE, Rig, continuous, machine, micro_mu, ms, patient, pc, verifies, windowed};
+
+pub const WHO: Guard = Guard::Interlock;
+
+fn delivering() -> Rig {
+    Rig::delivering(WHO, &machine())
+}
+
+/// So long an order that no dose ends it.
+fn long() -> Order {
+    Order { preset: pc(i64::MAX), backup: pc(i64::MAX), time_limit: ms(u64::MAX), ..crate::kit::order() }
+}
+
+fn later(rig: &mut Rig, span: Span) {
+    rig.now = rig.now.after(span);
+    rig.tick();
+}
+
+#[test]
+fn holds_the_next_pulse_until_gate_and_both_chambers_have_counted_the_last() {
+    verifies(Requirement::PulseByPulse);
+    let say: [fn(&mut Rig); 3] = [
+        |rig| {
+            rig.gate.pulses += 1;
+            rig.tell_gate();
+        },
+        |rig| rig.count_and_tell(1, 1, PULSE[0]),
+        |rig| rig.count_and_tell(2, 1, PULSE[1]),
+    ];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut rig = delivering();
+        rig.run(PERIOD);
+        assert_eq!((rig.permit().state, rig.permit().lease), (PermitState::Permit, 1));
+        for index in order {
+            assert_eq!(rig.permit().lease, 1, "{order:?}");
+            say[index](&mut rig);
+        }
+        assert_eq!(rig.permit().lease, 2, "{order:?}");
+        rig.holds();
+    }
+}
+
+#[test]
+fn holds_the_lease_to_the_window() {
+    verifies(Requirement::PulseByPulse);
+    let mut rig = Rig::delivering(WHO, &windowed(3));
+    assert_eq!(rig.permit().lease, 3);
+    rig.run(PERIOD);
+    rig.pulse_of(PULSE);
+    assert_eq!(rig.permit().lease, 4);
+    assert_eq!(Rig::delivering(WHO, &windowed(u32::MAX)).permit().lease, NO_PULSE_LIMIT - 2);
+    assert_eq!(Rig::delivering(WHO, &continuous()).permit().lease, NO_PULSE_LIMIT);
+}
+
+#[test]
+fn trips_when_gate_and_chambers_count_differently_for_longer_than_a_period() {
+    verifies(Requirement::PulseByPulse);
+    let mut rig = delivering();
+    rig.run(PERIOD);
+    rig.gate.pulses += 1;
+    rig.count(1, 1, PULSE[0]);
+    rig.tell_gate();
+    rig.tell_chamber(1);
+    rig.run(ms(30));
+    rig.holds();
+    later(&mut rig, NANO);
+    let report = rig.trips(Fault::CountsDisagree);
+    assert_eq!((report.measured, report.limit), (1, 0));
+}
+
+#[test]
+fn holds_a_gate_that_did_not_begin_at_zero_and_goes_on_after_an_interruption() {
+    verifies(Requirement::PulseByPulse);
+    let mut rig = Rig::armed(WHO, &machine());
+    rig.gate.pulses = 5;
+    rig.command(Command::TakeUp { delivery: 8 });
+    rig.tell_gate();
+    rig.run(ms(200));
+    rig.command(Command::Arm { delivery: 9, order: long() });
+    rig.command(Command::Deliver);
+    rig.beam_on();
+    rig.pulses(3);
+    assert_eq!(rig.permit().lease, 4);
+    rig.command(Command::Withhold);
+    rig.gate.state = GateState::Closed;
+    rig.run(ms(500));
+    rig.command(Command::Deliver);
+    assert_eq!(rig.permit().lease, 4, "no pulse is given away");
+    rig.beam_on();
+    rig.pulses(3);
+    assert_eq!(rig.permit().lease, 7);
+    rig.holds();
+}
+
+#[test]
+fn holds_chambers_that_differ_by_three_pulses() {
+    verifies(Requirement::ChambersAgree);
+    let mut rig = delivering();
+    for _ in 0..7 {
+        rig.run(PERIOD);
+        rig.pulse_of([1400, PULSE[1]]);
+    }
+    rig.holds();
+    // chambers that are apart by pulses under way are not compared
+    let mut rig = Rig::delivering(WHO, &windowed(8));
+    rig.run(PERIOD);
+    rig.gate.pulses += 5;
+    rig.tell_gate();
+    rig.count_and_tell(1, 5, 5 * PULSE[0]);
+    rig.holds();
+}
+
+#[test]
+fn trips_over_chambers_that_differ_by_more() {
+    verifies(Requirement::ChambersAgree);
+    for charge in [[1400, PULSE[1]], [PULSE[0], 2800]] {
+        let mut rig = delivering();
+        for _ in 0..8 {
+            rig.run(PERIOD);
+            rig.pulse_of(charge);
+        }
+        let report = rig.trips(Fault::ChambersDisagree);
+        assert_eq!((report.measured, report.limit, report.pulses), (160_000, 150_000, 7), "after seven good pulses");
+    }
+}
+
+/// Pulses of `charge`, one every `period`.
+fn pulses_every(rig: &mut Rig, period: Span, charge: [i64; 2], pulses: u32) {
+    for _ in 0..pulses {
+        rig.run(period);
+        rig.pulse_of(charge);
+    }
+}
+
+#[test]
+fn holds_the_nominal_rate_for_long() {
+    verifies(Requirement::DoseRate);
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, PERIOD, PULSE, 60);
+    rig.holds();
+    assert_eq!(rig.warnings(), []);
+}
+
+#[test]
+fn holds_charge_that_comes_before_its_pulse_to_the_rate() {
+    verifies(Requirement::DoseRate);
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    for _ in 0..30 {
+        rig.run(PERIOD);
+        rig.count_and_tell(1, 0, 600);
+        rig.count_and_tell(2, 0, 1200);
+        rig.pulse_of([400, 800]);
+    }
+    rig.holds();
+    assert_eq!(rig.warnings(), [], "half of the charge is not half of the rate");
+}
+
+#[test]
+fn holds_a_machine_that_waits_before_its_first_pulse() {
+    verifies(Requirement::DoseRate);
+    let mut rig = Rig::delivering(WHO, &Machine { no_pulse_after: ms(5000), ..machine() });
+    rig.run(ms(3000));
+    rig.holds();
+    assert_eq!(rig.warnings(), [], "the window begins with the first pulse");
+}
+
+#[test]
+fn trips_over_a_rate_of_more_than_twice_and_less_than_half() {
+    verifies(Requirement::DoseRate);
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, ms(45), PULSE, 40);
+    assert_eq!(rig.faults().first(), Some(&Fault::RateHigh));
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, ms(300), PULSE, 10);
+    assert_eq!(rig.faults().first(), Some(&Fault::RateLow));
+    let mut rig = Rig::delivering_for(WHO, &continuous(), &long());
+    for _ in 0..30 {
+        rig.run(ms(50));
+        rig.count(1, 0, 150);
+        rig.count(2, 0, 300);
+    }
+    assert_eq!(rig.faults().first(), Some(&Fault::PulseLow), "a tube's chamber is judged by stretches of beam");
+}
+
+#[test]
+fn a_rate_out_of_the_ordinary_is_warned_of_once() {
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, PERIOD, [1300, 2600], 40);
+    rig.holds();
+    let warnings = rig.warnings();
+    assert_eq!(warnings.iter().map(|report| report.fault).collect::<Vec<_>>(), [Fault::RateHigh]);
+    assert_eq!(warnings[0].pulses, 9, "pulses judged before");
+}
+
+#[test]
+fn the_rate_of_a_tube_is_that_of_its_charge() {
+    let mut rig = Rig::delivering_for(WHO, &continuous(), &long());
+    for _ in 0..300 {
+        rig.run(ms(10));
+        rig.count(1, 0, 100);
+        rig.count(2, 0, 200);
+    }
+    rig.holds();
+    assert_eq!(rig.warnings(), []);
+    let rate = rig.notes.iter().rev().find_map(|note| match note {
+        Note::Judged { dose_per_second, .. } => Some(dose_per_second.micro_mu()),
+        _ => None,
+    });
+    assert!(rate.is_some_and(|rate| (475_000..525_000).contains(&rate)), "{rate:?}");
+}
+
+#[test]
+fn only_beam_that_is_asked_for_makes_a_rate() {
+    let rate_without = |change: fn(&mut Rig)| {
+        let mut rig = Rig::delivering_for(WHO, &Machine { beam_hold: true, ..machine() }, &long());
+        change(&mut rig);
+        rig.tell_linac();
+        rig.tell_gate();
+        rig.pulse_of(PULSE);
+        rig.forget();
+        rig.run(ms(50));
+        rig.let_out();
+        rig.notes.iter().rev().find_map(|note| match note {
+            Note::Judged { dose_per_second, requested, .. } => Some((dose_per_second.micro_mu(), *requested)),
+            _ => None,
+        })
+    };
+    assert_eq!(rate_without(|_| ()), Some((500_000, true)));
+    assert_eq!(rate_without(|rig| rig.linac.interlocks = 0), Some((0, false)));
+    assert_eq!(rate_without(|rig| rig.gate.state = GateState::Closed), Some((0, true)));
+}
+
+fn closes(rig: &mut Rig, state: GateState, cause: CloseCause) {
+    rig.gate.state = state;
+    rig.gate.cause = cause;
+    rig.tell_gate();
+    rig.let_out();
+}
+
+#[test]
+fn trips_to_an_interruption_when_the_gate_closes() {
+    verifies(Requirement::Operator);
+    for (state, cause) in [
+        (GateState::Closed, CloseCause::PermitStale),
+        (GateState::Closed, CloseCause::HardwareInterlock),
+        (GateState::Closed, CloseCause::None),
+        (GateState::Latched, CloseCause::PermitTripped),
+    ] {
+        let mut rig = delivering();
+        rig.pulses(2);
+        rig.forget();
+        closes(&mut rig, state, cause);
+        assert_eq!((rig.phase(), rig.permit().state), (Phase::Interrupted, PermitState::Withheld), "{cause:?}");
+        let status = rig.gate;
+        assert!(rig.notes.contains(&Note::Interrupted { status }) && rig.reports().is_empty());
+        assert_eq!(rig.permit().lease, 3, "what was leased stays fired");
+    }
+}
+
+#[test]
+fn holds_a_gate_that_its_machine_may_close_for_a_while() {
+    verifies(Requirement::Operator);
+    let holding = Machine { beam_hold: true, ..machine() };
+    for cause in [CloseCause::None, CloseCause::HardwareInterlock] {
+        let mut rig = Rig::delivering(WHO, &holding);
+        rig.pulses(2);
+        closes(&mut rig, GateState::Closed, cause);
+        rig.run(ms(3000));
+        assert_eq!(rig.phase(), Phase::Delivering, "{cause:?}");
+        rig.beam_on();
+        rig.pulses(12);
+        rig.holds();
+    }
+    for (state, cause) in [
+        (GateState::Closed, CloseCause::PermitStale),
+        (GateState::Latched, CloseCause::None),
+        (GateState::Latched, CloseCause::PermitTripped),
+    ] {
+        let mut rig = Rig::delivering(WHO, &holding);
+        closes(&mut rig, state, cause);
+        assert_eq!(rig.phase(), Phase::Interrupted, "{state:?} {cause:?}");
+    }
+}
+
+/// A delivery that was begun while the gate stays closed.
+fn unopened(machine: &Machine) -> Rig {
+    let mut rig = Rig::armed(WHO, machine);
+    rig.command(Command::Deliver);
+    rig.forget();
+    rig
+}
+
+#[test]
+fn holds_its_permit_for_a_gate_that_is_about_to_open() {
+    verifies(Requirement::Operator);
+    let mut rig = unopened(&machine());
+    rig.run(ms(100));
+    assert_eq!(rig.phase(), Phase::Delivering, "four times stale-after");
+    let mut holding = unopened(&Machine { beam_hold: true, ..machine() });
+    holding.run(ms(5000));
+    assert_eq!(holding.phase(), Phase::Delivering, "a machine that holds its beam may open late");
+    let mut opened = delivering();
+    opened.run(ms(500));
+    assert_eq!(opened.phase(), Phase::Delivering);
+}
+
+#[test]
+fn trips_to_an_interruption_when_the_gate_never_opens() {
+    verifies(Requirement::Operator);
+    let mut rig = unopened(&machine());
+    rig.run(ms(100));
+    later(&mut rig, NANO);
+    rig.let_out();
+    assert_eq!((rig.phase(), rig.permit().state), (Phase::Interrupted, PermitState::Withheld));
+    assert!(rig.notes.contains(&Note::Interrupted { status: rig.gate }));
+    let mut unheard = Rig::deaf(WHO, &patient());
+    unheard.command(Command::Arm { delivery: 7, order: long() });
+    unheard.command(Command::Deliver);
+    later(&mut unheard, ms(200));
+    assert_eq!(unheard.phase(), Phase::Delivering, "a gate that was never heard is stale, and that is a fault");
+}
+
+#[test]
+fn holds_an_open_gate_without_a_pulse_for_its_time() {
+    verifies(Requirement::ChamberHonest);
+    let mut rig = delivering();
+    rig.run(ms(1000));
+    rig.holds();
+    rig.pulse_of(PULSE);
+    rig.run(ms(1000));
+    rig.holds();
+    // while beam is not asked for, and while the gate is closed, nothing is waited for
+    for change in [(|rig| rig.linac.interlocks ^= interlock_bit::BEAM_REQUESTED) as fn(&mut Rig), |rig| {
+        rig.gate.state = if rig.gate.state == GateState::Open { GateState::Closed } else { GateState::Open }
+    }] {
+        let mut rig = Rig::delivering(WHO, &Machine { beam_hold: true, ..machine() });
+        for _ in 0..4 {
+            rig.run(ms(700));
+            change(&mut rig);
+            rig.tell_linac();
+            rig.tell_gate();
+        }
+        rig.holds();
+    }
+    let mut tube = Rig::delivering(WHO, &Machine { no_pulse_after: ms(50), ..continuous() });
+    tube.run(ms(100));
+    assert!(!tube.faults().contains(&Fault::NoPulse), "a tube has none");
+}
+
+#[test]
+fn trips_over_an_open_gate_without_a_pulse_for_longer() {
+    verifies(Requirement::ChamberHonest);
+    let mut rig = delivering();
+    rig.run(ms(1000));
+    later(&mut rig, NANO);
+    let report = rig.trips(Fault::NoPulse);
+    assert_eq!((report.measured, report.limit), (1_000_000_001, 1_000_000_000));
+    let mut rig = Rig::delivering(WHO, &Machine { rate: RateRule::Modulated, ..machine() });
+    rig.pulses(3);
+    rig.run(ms(1000));
+    rig.holds();
+    later(&mut rig, NANO);
+    let _report = rig.trips(Fault::NoPulse);
+}
+
+#[test]
+fn trips_over_a_gate_that_counts_backwards() {
+    verifies(Requirement::BeamUnasked);
+    for bus in [Bus::A, Bus::B] {
+        let mut rig = delivering();
+        rig.pulses(3);
+        rig.forget();
+        rig.gate.pulses = 2;
+        rig.tell_gate_on(bus);
+        let report = rig.trips(Fault::GateRestarted);
+        assert_eq!((report.bus, report.pulses), (Some(bus), 3));
+    }
+    let mut rig = delivering();
+    rig.pulses(3);
+    rig.command(Command::Withhold);
+    rig.forget();
+    rig.gate.pulses = 0;
+    rig.tell_gate_on(Bus::A);
+    let _report = rig.trips(Fault::GateRestarted);
+}
+
+#[test]
+fn holds_a_gate_that_begins_to_count_for_a_new_delivery() {
+    verifies(Requirement::BeamUnasked);
+    let mut rig = Rig::deaf(WHO, &machine());
+    rig.gate.pulses = 40;
+    rig.run(ms(1000));
+    rig.command(Command::Arm { delivery: 7, order: long() });
+    rig.gate.pulses = 0;
+    rig.tell_gate();
+    rig.command(Command::Deliver);
+    rig.beam_on();
+    rig.tell_gate();
+    rig.pulses(2);
+    rig.holds();
+    assert_eq!(rig.permit().lease, 3);
+}
+
+#[test]
+fn holds_a_session_that_is_silent_for_its_limit() {
+    verifies(Requirement::OwnHealth);
+    for delivers in [false, true] {
+        let mut rig = silent_session(delivers);
+        rig.run(ms(500));
+        rig.holds();
+    }
+    // at rest nobody listens for it, and an arming is a sign of life
+    let mut rig = Rig::new(WHO, &machine());
+    rig.session = false;
+    rig.run(ms(5000));
+    rig.command(Command::Arm { delivery: 7, order: long() });
+    rig.run(ms(500));
+    rig.holds();
+}
+
+#[test]
+fn trips_over_a_session_that_is_silent_for_longer() {
+    verifies(Requirement::OwnHealth);
+    for delivers in [false, true] {
+        let mut rig = silent_session(delivers);
+        rig.run(ms(500));
+        later(&mut rig, NANO);
+        let report = rig.trips(Fault::SessionSilent);
+        assert_eq!((report.measured, report.limit), (500_000_001, 500_000_000));
+    }
+}
+
+fn silent_session(delivers: bool) -> Rig {
+    let mut rig = if delivers { delivering() } else { Rig::armed(WHO, &machine()) };
+    rig.run(ms(200));
+    rig.session = false;
+    rig.command(Command::Heartbeat);
+    rig
+}
+
+/// The warnings at the end of a delivery of `pulses` in which monitor 1 reads 5 % more.
+fn at_the_end(pulses: u32) -> Vec<FaultReport> {
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, PERIOD, [1050, 2000], pulses);
+    assert_eq!(rig.warnings(), []);
+    rig.command(Command::End(Reason::DoseReached));
+    rig.let_out();
+    assert_eq!(rig.reports(), []);
+    rig.warnings()
+}
+
+#[test]
+fn holds_a_small_disagreement_at_the_end() {
+    verifies(Requirement::ChambersAgree);
+    assert_eq!(at_the_end(20), []);
+    // a proof ends without doses, whatever was delivered before
+    let mut rig = delivering();
+    pulses_every(&mut rig, PERIOD, [1050, 2000], 21);
+    rig.gate.state = GateState::Closed;
+    rig.linac.interlocks = 0;
+    rig.tell_linac();
+    rig.command(Command::TakeUp { delivery: 9 });
+    rig.command(Command::End(Reason::Operator));
+    rig.let_out();
+    assert_eq!(rig.warnings(), []);
+}
+
+#[test]
+fn trips_the_next_arming_by_a_warning_of_a_larger_one() {
+    verifies(Requirement::ChambersAgree);
+    let warnings = at_the_end(21);
+    let expected = FaultReport { pulses: 21, ..FaultReport::of(Fault::EndDisagreement) }.measured(52_500, 50_000);
+    assert_eq!(warnings, [expected]);
+}
+
+#[test]
+fn the_gate_is_told_when_it_shows_something_new() {
+    let mut rig = delivering();
+    rig.run(ms(500));
+    let gates = |rig: &Rig| -> Vec<(Bus, GateStatus)> {
+        rig.notes
+            .iter()
+            .filter_map(|n| if let Note::Gate { bus, status } = n { Some((*bus, *status)) } else { None })
+            .collect()
+    };
+    assert_eq!(gates(&rig), [], "a clock that goes on is nothing new");
+    rig.gate.closed_by = 4;
+    rig.gate.cause = CloseCause::LeaseUsed;
+    rig.tell_gate();
+    rig.let_out();
+    assert_eq!(gates(&rig), [(Bus::A, rig.gate), (Bus::B, rig.gate)]);
+}
+
+#[test]
+fn what_was_judged_is_told_every_status_period() {
+    let mut rig = delivering();
+    rig.pulses(5);
+    rig.forget();
+    rig.run(ms(500));
+    let judged: Vec<_> = rig.notes.iter().filter(|note| matches!(note, Note::Judged { .. })).collect();
+    assert_eq!(judged.len(), 10);
+    let [Note::Judged { pulses: 5, lease: 6, dose_per_second, requested: true }, ..] = judged[..] else {
+        panic!("{judged:?}")
+    };
+    assert!(*dose_per_second > micro_mu(400_000), "{dose_per_second:?}");
+}
+
+#[test]
+fn commands_out_of_place_change_nothing() {
+    // 0 is no delivery: neither is taken up, and the order that runs is judged on
+    let mut rig = delivering();
+    rig.pulses(3);
+    rig.command(Command::TakeUp { delivery: 0 });
+    rig.command(Command::Arm { delivery: 0, order: long() });
+    rig.run(ms(50));
+    assert_eq!((rig.permit().lease, rig.phase()), (4, Phase::Delivering));
+    rig.linac.applicator = 3;
+    rig.tell_linac();
+    let _report = rig.trips(Fault::Applicator);
+    let mut resting = Rig::new(WHO, &machine());
+    resting.command(Command::Deliver);
+    assert_eq!((resting.permit().state, resting.phase()), (PermitState::Withheld, Phase::Idle));
+}

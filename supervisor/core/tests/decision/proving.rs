@@ -14,19 +14,19 @@ const PATIENCE: Span = ms(600);
 
 /// What one guard is asked to do, as the gate hears it.
 #[derive(Clone, Copy, PartialEq)]
-enum Heard {
+pub enum Heard {
     Withheld,
     Leases(u32),
     Nothing,
 }
 
 /// A gate as it should be.
-struct Gate([Heard; 4]);
+pub struct Gate([Heard; 4]);
 
 impl Gate {
-    const NEW: Self = Self([Heard::Withheld; 4]);
+    pub const NEW: Self = Self([Heard::Withheld; 4]);
 
-    fn ask(&mut self, to: u8, ask: Ask) {
+    pub fn ask(&mut self, to: u8, ask: Ask) {
         for guard in Guard::ALL.into_iter().filter(|guard| to & guard.bit() != 0) {
             self.0[guard.index()] = match ask {
                 Ask::Prove(lease) => Heard::Leases(lease),
@@ -36,7 +36,7 @@ impl Gate {
         }
     }
 
-    fn shows(&self) -> GateStatus {
+    pub fn shows(&self) -> GateStatus {
         let who =
             |heard| Guard::ALL.iter().filter(|guard| self.0[guard.index()] == heard).map(|guard| guard.bit()).sum();
         let (silent, withheld, used): (u8, u8, u8) = (who(Heard::Nothing), who(Heard::Withheld), who(Heard::Leases(0)));
