@@ -9,6 +9,8 @@ use beam_core::wire::{ChamberMode, Docking, GateState, interlock_bit};
 use crate::interlock::WHO;
 use crate::kit::{DELIVERY, PROOF, Rig, machine, ms, order, verifies};
 
+type Change = fn(&mut Rig);
+
 const ARM: Command = Command::Arm { delivery: DELIVERY, order: order() };
 
 fn proving() -> Rig {
@@ -75,7 +77,7 @@ fn standing(rig: &mut Rig) -> FaultSet {
 #[test]
 fn trips_over_any_other_set_up_than_the_planned_one() {
     verifies(Requirement::SetUp);
-    let changes: [(fn(&mut Rig), Fault); 3] = [
+    let changes: [(Change, Fault); 3] = [
         (|rig| rig.linac.energy = 60, Fault::Energy),
         (|rig| rig.linac.applicator = 18, Fault::Applicator),
         (|rig| rig.linac.docking = Docking::Undocked, Fault::Docking),

@@ -12,6 +12,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::wildcard_enum_match_arm,
     reason = "these lints keep panics out of the decision; a test fails by a panic"
 )]

@@ -98,7 +98,7 @@ fn every_slot_of_the_window_counts() {
         let now = at(1000).after(Span::from_nanos(62_500_000).times(slot));
         rate.add(now, micro_mu(NOMINAL / 16));
         let filled = i64::try_from(slot.min(16)).unwrap();
-        assert_eq!(rate.dose_per_second(now).micro_mu() >= NOMINAL / 16 * filled, true, "slot {slot}");
+        assert!(rate.dose_per_second(now).micro_mu() >= NOMINAL / 16 * filled, "slot {slot}");
         assert_eq!(rate.judge(now), Verdict::Fine, "slot {slot}");
     }
 }
