@@ -31,6 +31,7 @@ mod hearing;
 mod interlock;
 mod interlock_beam_off;
 mod interlock_frames;
+mod interlock_gate;
 mod interlock_set_up;
 mod limits;
 mod permit;
