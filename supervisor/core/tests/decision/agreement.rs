@@ -134,6 +134,25 @@ fn trips_over_doses_a_hair_further_apart() {
 }
 
 #[test]
+fn holds_two_pulses_more_for_each_that_one_chamber_has_not_counted_yet() {
+    verifies(Requirement::ChambersAgree);
+    for counts in [[5, 3], [3, 5]] {
+        assert_eq!(watch(3).doses_at_counts(micro_mu(1_000_000), micro_mu(1_350_000), counts), None);
+    }
+    assert_eq!(watch(1).doses_at_counts(micro_mu(1_000_000), micro_mu(1_150_000), [5, 5]), None);
+}
+
+#[test]
+fn trips_a_chamber_that_missed_counts_for_good() {
+    verifies(Requirement::ChambersAgree);
+    let apart = |counts, second| numbers(watch(3).doses_at_counts(micro_mu(1_000_000), micro_mu(second), counts));
+    for counts in [[5, 3], [3, 5]] {
+        assert_eq!(apart(counts, 1_350_001), Some((Fault::ChambersDisagree, 350_001, 350_000)));
+    }
+    assert_eq!(apart([5, 5], 1_150_001), Some((Fault::ChambersDisagree, 150_001, 150_000)));
+}
+
+#[test]
 fn holds_and_trips_at_the_end_by_one_pulse_or_two_percent() {
     verifies(Requirement::ChambersAgree);
     assert_eq!((at_end(1_000_000, 1_050_000), at_end(9_800_000, 10_000_000)), (None, None));

@@ -89,6 +89,39 @@ fn trips_over_a_picocoulomb_more() {
 }
 
 #[test]
+fn trips_over_a_pulse_after_a_long_rest_that_brought_less_than_leakage() {
+    verifies(Requirement::BeamUnasked);
+    let collected =
+        |first: i64, second: i64| Counts { charge: [pc(10_000 + first), pc(-20_000 + second)], ..counts(CLOSED, 50) };
+    // leakage explains all that came: it is counted anew from there
+    for (first, second, monitor, limit) in [(5401, 8800, 1, 1000), (4400, 10_801, 2, 2000)] {
+        let mut off = settled();
+        assert_eq!(watch(&mut off, LATER, &collected(4400, 8800)), None);
+        let report = numbers(watch(&mut off, LATER, &collected(first, second)));
+        assert_eq!(report, Some((Fault::ChargeWhileClosed, monitor, limit + 1, limit)));
+    }
+}
+
+#[test]
+fn holds_the_first_count_while_leakage_does_not_explain_it_or_for_less_than_a_second() {
+    verifies(Requirement::BeamUnasked);
+    let first = |charge: i64| Counts { charge: [pc(10_000 + charge), pc(-20_000)], ..counts(CLOSED, 50) };
+    let mut off = settled();
+    assert_eq!(watch(&mut off, LATER, &first(4401)), None);
+    let report = numbers(watch(&mut off, LATER, &first(5401)));
+    assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 5401, 5400)), "what came before counts on");
+    // 999 ms of leakage are 4 pC, and so is a second's; a second later it begins anew
+    for (millis, limit) in [(999, 1008), (1000, 1004)] {
+        let mut off = settled();
+        let soon = at(1060 + millis).after(NANO);
+        assert_eq!(watch(&mut off, soon, &first(0)), None);
+        let later = at(1060 + 2000).after(NANO);
+        let report = numbers(watch(&mut off, later, &first(2000)));
+        assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 2000, limit)), "{millis}");
+    }
+}
+
+#[test]
 fn holds_a_gate_that_is_open_for_twice_stale_after() {
     verifies(Requirement::BeamUnasked);
     let mut off = settled();

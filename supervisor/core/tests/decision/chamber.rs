@@ -309,6 +309,41 @@ fn holds_many_pulses_that_were_not_heard_in_between() {
 }
 
 #[test]
+fn holds_drift_before_the_first_pulse_for_no_dose() {
+    verifies(Requirement::ChamberHonest);
+    // armed: drift is neither charge of a coming pulse nor a fall
+    let mut trial = Trial::new();
+    for drift in [900, 900, -100, -100, -100] {
+        trial.holds(0, drift);
+        trial.chamber.rest();
+    }
+    assert_eq!(trial.chamber.charge(), pc(1500));
+    trial.chamber.start();
+    assert_eq!(trial.chamber.charge(), Charge::ZERO, "the beam begins at zero");
+    trial.holds(1, 2000);
+}
+
+#[test]
+fn trips_over_a_fall_and_a_high_pulse_though_it_rested() {
+    verifies(Requirement::ChamberHonest);
+    let mut trial = Trial::new();
+    trial.trips(0, -101, Fault::ChargeFalls, 101, 100);
+    // once a pulse was counted neither a rest nor a start forgets anything
+    let mut trial = Trial::new();
+    trial.holds(1, 1000);
+    trial.holds(0, 1000);
+    trial.chamber.rest();
+    trial.chamber.start();
+    assert_eq!(trial.chamber.charge(), pc(2000));
+    trial.trips(1, 1001, Fault::PulseHigh, 2001, 2000);
+    let mut trial = Trial::new();
+    trial.holds(1, 1000);
+    trial.holds(0, -60);
+    trial.chamber.rest();
+    trial.trips(0, -41, Fault::ChargeFalls, 101, 100);
+}
+
+#[test]
 fn nothing_is_judged_before_a_pulse_is_expected() {
     let idle = Order { expected_pulse: [Charge::ZERO; 2], ..order() };
     let mut trial = Trial::of(1, &machine(), &idle);

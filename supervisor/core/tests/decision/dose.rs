@@ -324,6 +324,20 @@ fn a_new_order_begins_anew() {
 }
 
 #[test]
+fn holds_drift_while_it_is_armed_for_no_dose() {
+    verifies(Requirement::PrimaryDose);
+    let mut rig = Rig::armed(Guard::Dose1, &machine());
+    for _ in 0..3 {
+        rig.count_and_tell(1, 0, 900);
+    }
+    rig.command(Command::Deliver);
+    rig.forget();
+    rig.count_and_tell(1, 1, 2000);
+    rig.holds();
+    assert!(rig.notes.iter().any(|note| matches!(note, Note::Dose { charge, .. } if *charge == pc(2000))));
+}
+
+#[test]
 fn no_lease_is_given_before_the_delivery_begins() {
     let mut rig = Rig::armed(Guard::Dose1, &machine());
     rig.count_and_tell(1, 1, PULSE[0]);

@@ -264,6 +264,63 @@ fn trips_over_a_permit_that_waits_for_longer() {
 }
 
 #[test]
+fn trips_over_a_permit_that_the_queue_refuses_again_and_again() {
+    verifies(Requirement::OwnHealth);
+    let mut rig = Rig::new(wire::Guard::Time, &patient());
+    rig.command(ARM);
+    rig.echoes = false;
+    for _ in 0..7 {
+        rig.now = rig.now.after(ms(5));
+        if rig.step(&Input::Tick).transmit.is_some() {
+            let _nothing = rig.step(&Input::Unsent);
+        }
+    }
+    let _report = rig.trips(Fault::PermitUnsent);
+}
+
+#[test]
+fn holds_out_over_a_lost_echo_at_rest_and_sends_anew() {
+    verifies(Requirement::OwnHealth);
+    for phase in [Phase::Idle, Phase::Proving] {
+        let mut rig = Rig::new(wire::Guard::Time, &patient());
+        rig.now = rig.now.after(ms(100));
+        if phase == Phase::Proving {
+            rig.command(Command::TakeUp { delivery: PROOF });
+            rig.now = rig.now.after(ms(100));
+        }
+        rig.echoes = false;
+        rig.tick();
+        rig.forget();
+        rig.now = rig.now.after(patient().timing.session_silence);
+        rig.tick();
+        assert_eq!(rig.permits, [], "the session's silence is waited for");
+        rig.now = rig.now.after(NANO);
+        rig.tick();
+        assert_eq!(rig.permits.len(), usize::from(phase == Phase::Idle), "only at rest is it given up: {phase:?}");
+    }
+}
+
+#[test]
+fn a_permit_that_is_not_sent_stands_against_a_beam() {
+    for (millis, stands) in [(25, false), (30, true)] {
+        let mut rig = time_guard(Phase::Idle);
+        // to a moment at which it says how it is
+        while !rig.notes.iter().any(|note| matches!(note, Note::Health { .. })) {
+            rig.run(ms(5));
+        }
+        rig.forget();
+        rig.run(ms(50 - millis - 5));
+        rig.echoes = false;
+        rig.run(ms(millis + 5));
+        let told = rig.notes.iter().find_map(|note| match note {
+            Note::Health { standing, .. } => Some(*standing),
+            _ => None,
+        });
+        assert_eq!(told.map(|standing| standing.contains(Fault::PermitUnsent)), Some(stands), "{millis} ms");
+    }
+}
+
+#[test]
 fn holds_a_permit_that_the_queue_did_not_take_for_the_next_step() {
     verifies(Requirement::OwnHealth);
     let mut rig = time_guard(Phase::Armed);

@@ -103,6 +103,47 @@ fn holds_a_gate_that_did_not_begin_at_zero_and_goes_on_after_an_interruption() {
 }
 
 #[test]
+fn holds_drift_while_it_is_armed_for_no_dose() {
+    verifies(Requirement::ChambersAgree);
+    let mut rig = Rig::armed(WHO, &machine());
+    for _ in 0..3 {
+        rig.count_and_tell(1, 0, 300);
+        rig.count_and_tell(2, 0, -100);
+    }
+    rig.holds();
+    rig.command(Command::Deliver);
+    rig.beam_on();
+    rig.run(PERIOD);
+    rig.pulse_of([2000, 4000]);
+    rig.holds();
+    // an interruption before the first pulse keeps the gate's count at the beginning
+    let mut rig = delivering();
+    rig.gate.pulses += 1;
+    rig.tell_gate();
+    rig.command(Command::Withhold);
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.command(Command::Deliver);
+    rig.run(ms(50));
+    rig.holds();
+    assert_eq!(rig.permit().lease, 2);
+}
+
+#[test]
+fn holds_a_pause_of_the_console_for_no_low_rate() {
+    verifies(Requirement::DoseRate);
+    let mut rig = Rig::delivering_for(WHO, &machine(), &long());
+    pulses_every(&mut rig, PERIOD, PULSE, 12);
+    rig.linac.interlocks = 0;
+    rig.tell_linac();
+    rig.run(ms(3000));
+    rig.beam_on();
+    pulses_every(&mut rig, PERIOD, PULSE, 12);
+    rig.holds();
+    assert_eq!(rig.warnings(), []);
+}
+
+#[test]
 fn holds_chambers_that_differ_by_three_pulses() {
     verifies(Requirement::ChambersAgree);
     let mut rig = delivering();

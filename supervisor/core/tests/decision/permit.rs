@@ -136,14 +136,32 @@ fn holds_the_alive_counter_of_a_frame_that_the_queue_did_not_take() {
     let fifteenth = sender.poll(at(1070)).unwrap();
     assert_eq!(fifteenth.data[1], 14);
     sender.unsent();
-    assert_eq!(sender.unsent_for(at(1071)), Span::ZERO);
+    assert_eq!(sender.unsent_for(at(1071)), ms(1), "a queue that refuses a permit has not sent it");
     assert_eq!(sender.poll(at(1071)), Some(fifteenth), "at the next step, and the same");
+    assert_eq!(sender.unsent_for(at(1072)), ms(2));
     assert!(sender.echo(&fifteenth));
+    assert_eq!(sender.unsent_for(at(1073)), Span::ZERO);
     let next = sender.poll(at(1076)).unwrap();
     assert_eq!((next.id, next.data[1]), (Guard::Dose2.permit_id(), 0), "after 14 comes 0");
     sender.unsent();
     sender.unsent();
     assert_eq!(sender.poll(at(1077)).map(|frame| frame.data[1]), Some(0), "nothing waits: nothing is put back");
+}
+
+#[test]
+fn holds_on_to_an_echo_for_its_patience_and_then_sends_anew() {
+    verifies(Requirement::OwnHealth);
+    let mut sender = sender();
+    let lost = sender.poll(at(1000)).unwrap();
+    sender.give_up_echo(at(1500), ms(500));
+    assert_eq!(sender.poll(at(1500)), None);
+    sender.give_up_echo(at(1500).after(NANO), ms(500));
+    let next = sender.poll(at(1501)).unwrap();
+    assert_ne!(next.data[1], lost.data[1], "the lost frame may have been sent: the counter goes on");
+    assert_eq!(sender.unsent_for(at(1501)), ms(501), "and nothing has come back yet");
+    assert!(!sender.echo(&lost) && sender.echo(&next));
+    sender.give_up_echo(at(9000), ms(500));
+    assert_eq!(sent(&mut sender, 1502), None, "nothing was waited for");
 }
 
 #[test]

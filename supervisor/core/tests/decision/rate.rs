@@ -81,6 +81,23 @@ fn trips_under_half_the_nominal_rate() {
 }
 
 #[test]
+fn holds_a_window_with_a_pause_in_it() {
+    verifies(Requirement::DoseRate);
+    let mut rate = rate();
+    rate.add(at(1000), Dose::ZERO);
+    rate.pause(at(1500));
+    let full = at(1500).after(FULL);
+    assert_eq!(rate.judge(at(1000).after(FULL)), Verdict::Fine);
+    assert_eq!(rate.judge(Ticks::from_nanos(full.nanos() - 1)), Verdict::Fine);
+    assert_eq!(told(rate.judge(full)).0, 't', "a whole window without a pause");
+    // a pause makes no high rate right
+    rate.pause(full);
+    rate.add(full, micro_mu(NOMINAL * 2 + 1));
+    assert_eq!(told(rate.judge(full)).0, 't');
+    rate.begin(&order());
+}
+
+#[test]
 fn a_dose_counts_for_one_window_to_the_nanosecond() {
     let second = at(2000);
     let before = Ticks::from_nanos(second.nanos() - 1);

@@ -278,6 +278,27 @@ fn trips_all_guards_when_one_has_ended_the_beam() {
 }
 
 #[test]
+fn trips_by_a_latched_fault_whose_own_note_was_lost() {
+    verifies(Requirement::Latched);
+    let mut trial = Trial::delivering();
+    let latched = FaultSet::EMPTY.with(Fault::Door).with(Fault::Saturated);
+    trial.is_well(Guard::Dose2, latched, FaultSet::EMPTY);
+    trial.ended(State::Tripped, EndedBy::Guard(Guard::Dose2), Reason::Fault);
+    assert_eq!(trial.session.fault(), Some(FaultReport::of(Fault::Saturated)), "the gravest");
+}
+
+#[test]
+fn holds_what_only_stands_against_the_next_beam() {
+    verifies(Requirement::Latched);
+    let mut trial = Trial::delivering();
+    trial.is_well(Guard::Dose2, FaultSet::EMPTY, FaultSet::EMPTY.with(Fault::Door));
+    assert_eq!((trial.session.state(), trial.session.fault()), (State::Delivering, None));
+    let mut ready = Trial::ready(&machine());
+    ready.is_well(Guard::Dose2, FaultSet::EMPTY.with(Fault::PulsesWhileClosed), FaultSet::EMPTY);
+    assert_eq!((ready.session.state(), ready.session.fault()), (State::Ready, None));
+}
+
+#[test]
 fn trips_outside_of_a_delivery_too_but_ends_none() {
     verifies(Requirement::Latched);
     for ended in [false, true] {
