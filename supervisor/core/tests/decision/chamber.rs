@@ -5,9 +5,10 @@ use beam_core::fault::Fault;
 use beam_core::frame::{Frame, Origin};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::{FaultReport, FrameCounts};
+use beam_core::reading::{DoseReading, dose_flag};
 use beam_core::requirement::Requirement;
 use beam_core::units::{Charge, ChargeCounter, Ticks};
-use beam_core::wire::{DoseReading, MON1_DOSE, MON2_DOSE, dose_flag};
+use beam_core::wire::{MON1_DOSE, MON2_DOSE};
 
 use crate::kit::{FULL_SCALE, PULSE, at, continuous, machine, ms, order, pc, verifies};
 

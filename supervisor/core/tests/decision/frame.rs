@@ -76,7 +76,7 @@ fn trips_every_length_but_eight_and_every_flipped_bit() {
     for length in [0, 1, 2, 7, 9] {
         let wrong = Frame { length, ..frame(1) };
         assert_eq!(Receiver::new().accept(&wrong), Arrival::Distrusted(Distrust::Length));
-        assert_eq!(accept_unprotected(&wrong), Arrival::Distrusted(Distrust::Length));
+        assert_eq!(accept_unprotected(&wrong, 8), Arrival::Distrusted(Distrust::Length));
     }
     for bit in 0..64 {
         let mut broken = frame(1);
@@ -88,7 +88,7 @@ fn trips_every_length_but_eight_and_every_flipped_bit() {
 #[test]
 fn holds_an_unprotected_frame_of_eight_bytes_whatever_it_says() {
     verifies(Requirement::BusTrusted);
-    assert_eq!(accept_unprotected(&Frame { id: 1, length: 8, data: [0xFF; 8] }), Arrival::Fresh { lost: 0 });
+    assert_eq!(accept_unprotected(&Frame { id: 1, length: 8, data: [0xFF; 8] }, 8), Arrival::Fresh { lost: 0 });
 }
 
 #[test]

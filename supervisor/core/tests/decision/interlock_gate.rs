@@ -6,7 +6,8 @@ use beam_core::frame::Bus;
 use beam_core::machine::{Machine, RateRule};
 use beam_core::note::{Command, Note, Phase};
 use beam_core::requirement::Requirement;
-use beam_core::wire::{CloseCause, GateState, GateStatus, PermitState, interlock_bit};
+use beam_core::status::interlock_bit;
+use beam_core::wire::{CloseCause, GateState, GateStatus, PermitState};
 
 use crate::interlock::{WHO, delivering, later, long};
 use crate::kit::{NANO, PULSE, Rig, continuous, machine, ms, patient, verifies};

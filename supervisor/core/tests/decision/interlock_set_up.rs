@@ -4,7 +4,8 @@ use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::note::{Command, Note, Phase};
 use beam_core::requirement::Requirement;
-use beam_core::wire::{ChamberMode, Docking, GateState, interlock_bit};
+use beam_core::status::{ChamberMode, Docking, interlock_bit};
+use beam_core::wire::GateState;
 
 use crate::interlock::WHO;
 use crate::kit::{DELIVERY, PROOF, Rig, machine, ms, order, verifies};

@@ -9,11 +9,13 @@ use beam_core::frame::{Bus, Frame, Origin};
 use beam_core::guard::Guard;
 use beam_core::machine::{Beam, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing};
 use beam_core::note::{Command, FaultReport, Input, Note, Output, Phase};
+use beam_core::reading::DoseReading;
 use beam_core::requirement::Requirement;
+use beam_core::status::{ChamberMode, ChamberStatus, Docking, LinacStatus, interlock_bit};
 use beam_core::units::{Charge, ChargeCounter, Dose, DosePerCharge, Span, Ticks};
 use beam_core::wire::{
-    self, ChamberMode, ChamberStatus, CloseCause, Docking, DoseReading, GATE_STATUS, GateState, GateStatus,
-    LINAC_STATUS, LinacStatus, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, Permit, interlock_bit,
+    self, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS,
+    Permit,
 };
 
 /// Says which requirement a test is about. `SAFETY.md` is made from these lines.
@@ -66,6 +68,7 @@ pub const fn machine() -> Machine {
         voltage_tolerance: 300,
         leakage_warn: 20,
         leakage_block: 44,
+        electrometer: None,
     };
     let second = Monitor {
         dose_per_charge: DosePerCharge::from_fixed(25 << DosePerCharge::FRACTION_BITS),
@@ -74,6 +77,7 @@ pub const fn machine() -> Machine {
         voltage_tolerance: 400,
         leakage_warn: 40,
         leakage_block: 88,
+        electrometer: None,
     };
     let timing = Timing {
         permit: ms(5),

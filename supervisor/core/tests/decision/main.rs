@@ -24,6 +24,7 @@ mod beam_off;
 mod chamber;
 mod common_checks;
 mod dose;
+mod electrometer;
 mod fault;
 mod frame;
 mod guard;

@@ -5,7 +5,7 @@ use beam_core::machine::SetUp;
 use beam_core::note::FaultReport;
 use beam_core::requirement::Requirement;
 use beam_core::set_up::{chamber_fault, deviation, leakage_warning, open_interlocks};
-use beam_core::wire::{ChamberMode, ChamberStatus, Docking, LinacStatus, interlock_bit};
+use beam_core::status::{ChamberMode, ChamberStatus, Docking, LinacStatus, interlock_bit};
 
 use crate::kit::{machine, order, verifies};
 

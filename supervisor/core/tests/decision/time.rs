@@ -5,12 +5,11 @@ use beam_core::frame::{Bus, Frame, protect};
 use beam_core::guard::Guard;
 use beam_core::machine::{Machine, Order, Protection};
 use beam_core::note::{Command, Note, Phase};
+use beam_core::reading::DoseReading;
 use beam_core::requirement::Requirement;
+use beam_core::status::interlock_bit;
 use beam_core::units::{ChargeCounter, Span};
-use beam_core::wire::{
-    self, DoseReading, GATE_STATUS, GateState, LINAC_STATUS, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, PermitState,
-    interlock_bit,
-};
+use beam_core::wire::{self, GATE_STATUS, GateState, LINAC_STATUS, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, PermitState};
 
 use crate::kit::{NANO, Rig, machine, ms, order, patient, verifies};
 

@@ -2,12 +2,13 @@
 //! refused.
 
 use beam_core::frame::protect;
+use beam_core::reading::DoseReading;
 use beam_core::requirement::Requirement;
+use beam_core::status::{ChamberMode, ChamberStatus, Docking, LinacStatus, interlock_bit};
 use beam_core::units::ChargeCounter;
 use beam_core::wire::{
-    ChamberMode, ChamberStatus, CloseCause, Docking, DoseReading, GATE_STATUS, GateState, GateStatus, Guard,
-    LINAC_STATUS, LinacStatus, MON1_STATUS, MON2_DOSE, NO_PULSE_LIMIT, PERMIT_DOSE1, Permit, PermitState, Reason,
-    Unnamed, interlock_bit,
+    CloseCause, GATE_STATUS, GateState, GateStatus, Guard, LINAC_STATUS, MON1_STATUS, MON2_DOSE, NO_PULSE_LIMIT,
+    PERMIT_DOSE1, Permit, PermitState, Reason, Unnamed,
 };
 
 use crate::kit::verifies;
