@@ -38,6 +38,7 @@ fn machine(window: u32) -> Machine {
         voltage_tolerance: 300,
         leakage_warn: 667,
         leakage_block: 1467,
+        electrometer: None,
     };
     let timing = Timing {
         permit: ms(5),
