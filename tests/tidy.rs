@@ -160,3 +160,44 @@ fn the_core_depends_on_nothing_and_nobody_depends_backwards() {
         assert!(outward.is_empty(), "{file}: {outward:?}");
     }
 }
+
+/// What a list of survivors names that is not in the code: function and line, each in the file that it is said to be in.
+fn gone(survivors: &str, source: impl Fn(&str) -> String) -> Vec<String> {
+    let list: toml::Table = survivors.parse().expect("the list of survivors is TOML");
+    let entries = list.get("survivor").and_then(toml::Value::as_array).expect("a list of survivors");
+    let text = |entry: &toml::Value, key: &str| {
+        let text = entry.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        assert!(!text.trim().is_empty(), "{entry}: `{key}` is missing");
+        text
+    };
+    let mut gone = Vec::new();
+    for entry in entries {
+        let [file, function, code] = ["file", "function", "code"].map(|key| text(entry, key));
+        let _reasons = [text(entry, "change"), text(entry, "why")];
+        let name = format!("fn {}", function.rsplit("::").next().unwrap_or_default());
+        let source = source(&file);
+        let mut within = false;
+        let found = source.lines().any(|line| {
+            if line.contains("fn ") {
+                within = line.split(['(', '<']).next().is_some_and(|head| head.ends_with(&name));
+            }
+            within && line.trim() == code
+        });
+        if !found {
+            gone.push(format!("{file}, {function}: {code}"));
+        }
+    }
+    gone
+}
+
+#[test]
+fn every_listed_survivor_of_mutation_is_still_in_the_code() {
+    let one = "[[survivor]]\nfile = \"a.rs\"\nfunction = \"A::b\"\nchange = \"c\"\ncode = \"d < e\"\nwhy = \"f\"\n";
+    let source = |text: &str| gone(one, |_| text.to_owned());
+    assert_eq!(source("impl A {\n    fn b<T>(self) {\n        d < e\n    }\n"), [""; 0]);
+    assert_eq!(source("fn b() {\n    d > e\n}\nfn other() {\n    d < e\n"), ["a.rs, A::b: d < e"]);
+    let listed = fs::read_to_string(root().join("tests/mutants/SURVIVORS.toml")).expect("the list of survivors");
+    let core = root().join("supervisor/core/src");
+    let gone = gone(&listed, |file| fs::read_to_string(core.join(file)).unwrap_or_default());
+    assert!(gone.is_empty(), "tests/mutants/SURVIVORS.toml names what is no longer there: {gone:#?}");
+}

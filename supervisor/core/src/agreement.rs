@@ -56,7 +56,7 @@ impl Agreement {
             return Some(report(self.window));
         }
         let must_be_equal = self.window <= 1 || long(self.lease_used_since);
-        (apart > 0 && must_be_equal && long(self.differ_since)).then(|| report(0))
+        (must_be_equal && long(self.differ_since)).then(|| report(0))
     }
 
     /// Judges the two doses at equal counts: they may differ by 5 % or by 3 pulses, whichever is more.

@@ -215,9 +215,7 @@ impl Chamber {
     }
 
     fn falls(&mut self) -> Result<(), FaultReport> {
-        if self.charge > self.peak {
-            self.peak = self.charge;
-        }
+        self.peak = self.peak.max(self.charge);
         let fallen = self.peak.minus(self.charge);
         let limit = self.expected.percent(10);
         if fallen > limit {

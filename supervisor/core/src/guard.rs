@@ -173,7 +173,7 @@ impl Common {
         let budget = self.timing.permit.plus(self.timing.lateness_budget);
         self.last_step = now;
         let judged = matches!(self.phase, Phase::Armed | Phase::Delivering | Phase::Interrupted);
-        if judged && gap > budget && now.since(self.since) > budget {
+        if judged && gap > budget {
             self.raise(now, FaultReport::of(Fault::GuardLate).measured(nanos(gap), nanos(budget)));
         }
         let unsent = self.permit.unsent_for(now);

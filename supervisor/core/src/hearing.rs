@@ -1,7 +1,7 @@
 //! Listening to one identifier on one bus: is the frame believed, and how long ago was the last believed one.
 
 use crate::fault::{Fault, FaultSet};
-use crate::frame::{Arrival, Bus, Distrust, FRAME_LENGTH, Frame, Origin, Receiver, accept_unprotected};
+use crate::frame::{Arrival, Distrust, FRAME_LENGTH, Frame, Origin, Receiver, accept_unprotected};
 use crate::machine::Protection;
 use crate::note::FrameCounts;
 use crate::units::{Span, Ticks};
@@ -82,7 +82,7 @@ impl Hearing {
     #[must_use]
     pub fn age(&self, now: Ticks, since: Ticks) -> Span {
         let last = self.last.unwrap_or(Ticks::ZERO);
-        now.since(if last > since { last } else { since })
+        now.since(last.max(since))
     }
 
     /// Whether no frame was ever believed, or none for longer than `limit`.
@@ -124,13 +124,4 @@ pub const fn fault_of(trouble: crate::frame::Trouble) -> Option<Fault> {
 #[must_use]
 pub const fn with_if(set: FaultSet, condition: bool, fault: Fault) -> FaultSet {
     if condition { set.with(fault) } else { set }
-}
-
-/// Both buses, or the one that everything is on.
-#[must_use]
-pub const fn other(bus: Bus) -> Bus {
-    match bus {
-        Bus::A => Bus::B,
-        Bus::B => Bus::A,
-    }
 }

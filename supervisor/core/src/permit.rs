@@ -58,7 +58,7 @@ impl PermitSender {
         if !self.is_tripped() {
             self.permitted = true;
             self.silent = false;
-            self.put(Permit { state: PermitState::Permit, reason: Reason::None, lease, ..self.permit });
+            self.put(Permit { state: PermitState::Permit, lease, ..self.permit });
         }
     }
 
@@ -67,7 +67,7 @@ impl PermitSender {
         if !self.is_tripped() {
             let lease = if self.permitted { self.permit.lease.max(1) } else { 0 };
             self.silent = false;
-            self.put(Permit { state: PermitState::Withheld, reason: Reason::None, lease, ..self.permit });
+            self.put(Permit { state: PermitState::Withheld, lease, ..self.permit });
         }
     }
 

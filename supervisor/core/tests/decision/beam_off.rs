@@ -1,0 +1,183 @@
+//! The beam while it should be off.
+
+use beam_core::beam_off::{BeamOff, Counts};
+use beam_core::fault::Fault;
+use beam_core::note::FaultReport;
+use beam_core::requirement::Requirement;
+use beam_core::units::Ticks;
+use beam_core::wire::{CloseCause, GateState};
+
+use crate::kit::{NANO, PULSE, at, gate, machine, ms, pc, verifies};
+
+const CLOSED: GateState = GateState::Closed;
+const OPEN: GateState = GateState::Open;
+
+/// Counts with this gate and all else as at first.
+fn counts(state: GateState, pulses: u32) -> Counts {
+    Counts {
+        gate: gate(state, CloseCause::PermitWithheld, pulses),
+        pulses: [100, 200],
+        charge: [pc(10_000), pc(-20_000)],
+    }
+}
+
+fn watch(off: &mut BeamOff, now: Ticks, counts: &Counts) -> Option<FaultReport> {
+    off.watch(now, counts, ms(25), false)
+}
+
+/// A watch whose counts were taken right after 1 060 ms, as in `counts(CLOSED, 50)`.
+fn settled() -> BeamOff {
+    let mut off = BeamOff::new(&machine());
+    off.expect([pc(PULSE[0]), pc(PULSE[1])]);
+    assert_eq!(watch(&mut off, at(1000), &counts(CLOSED, 50)), None);
+    assert_eq!(watch(&mut off, at(1060).after(NANO), &counts(CLOSED, 50)), None);
+    off
+}
+
+fn numbers(report: Option<FaultReport>) -> Option<(Fault, u8, i64, i64)> {
+    report.map(|report| (report.fault, report.monitor, report.measured, report.limit))
+}
+
+#[test]
+fn holds_while_nothing_counts_and_while_the_last_frames_are_under_way() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = BeamOff::new(&machine());
+    // 30 ms in which counts may differ and three periods of dose frames
+    for (millis, pulses) in [(1000, 50), (1030, 51), (1060, 52)] {
+        assert_eq!(watch(&mut off, at(millis), &counts(CLOSED, pulses)), None);
+    }
+    assert_eq!(watch(&mut off, at(1060).after(NANO), &counts(CLOSED, 53)), None, "counted from here");
+    assert_eq!(watch(&mut off, at(9000), &counts(CLOSED, 53)), None);
+    assert_eq!(watch(&mut off, at(9000), &counts(CLOSED, 0)), None, "a gate that takes up a delivery counts from 0");
+    assert!(watch(&mut off, at(9000), &counts(CLOSED, 54)).is_some());
+}
+
+#[test]
+fn trips_over_a_single_pulse_on_any_of_the_three_counts() {
+    verifies(Requirement::BeamUnasked);
+    let fault = Fault::PulsesWhileClosed;
+    assert_eq!(numbers(watch(&mut settled(), at(2000), &counts(CLOSED, 51))), Some((fault, 0, 51, 50)));
+    let first = Counts { pulses: [101, 200], ..counts(CLOSED, 50) };
+    assert_eq!(numbers(watch(&mut settled(), at(2000), &first)), Some((fault, 1, 101, 100)));
+    let second = Counts { pulses: [100, 201], ..counts(CLOSED, 50) };
+    assert_eq!(numbers(watch(&mut settled(), at(2000), &second)), Some((fault, 2, 201, 200)));
+}
+
+/// 1 000 s after the counts were taken: leakage of 4.4 pA and 8.8 pA made 4 400 pC and 8 800 pC.
+const LATER: Ticks = at(1_001_060).after(NANO);
+
+#[test]
+fn holds_charge_of_leakage_and_one_late_pulse() {
+    verifies(Requirement::BeamUnasked);
+    let most = Counts { charge: [pc(10_000 + 5400), pc(-20_000 + 10_800)], ..counts(CLOSED, 50) };
+    assert_eq!(watch(&mut settled(), LATER, &most), None);
+    let mut unknown = BeamOff::new(&machine());
+    let _first = watch(&mut unknown, at(1000), &counts(CLOSED, 50));
+    let _taken = watch(&mut unknown, at(1061), &counts(CLOSED, 50));
+    let huge = Counts { charge: [pc(90_000), pc(90_000)], ..counts(CLOSED, 50) };
+    assert_eq!(watch(&mut unknown, at(1100), &huge), None, "nobody has said what a pulse is");
+}
+
+#[test]
+fn trips_over_a_picocoulomb_more() {
+    verifies(Requirement::BeamUnasked);
+    let fault = Fault::ChargeWhileClosed;
+    let first = Counts { charge: [pc(10_000 + 5401), pc(-20_000)], ..counts(CLOSED, 50) };
+    assert_eq!(numbers(watch(&mut settled(), LATER, &first)), Some((fault, 1, 5401, 5400)));
+    let second = Counts { charge: [pc(10_000), pc(-20_000 + 10_801)], ..counts(CLOSED, 50) };
+    assert_eq!(numbers(watch(&mut settled(), LATER, &second)), Some((fault, 2, 10_801, 10_800)));
+}
+
+#[test]
+fn trips_over_a_pulse_after_a_long_rest_that_brought_less_than_leakage() {
+    verifies(Requirement::BeamUnasked);
+    let collected =
+        |first: i64, second: i64| Counts { charge: [pc(10_000 + first), pc(-20_000 + second)], ..counts(CLOSED, 50) };
+    // leakage explains all that came: it is counted anew from there
+    for (first, second, monitor, limit) in [(5401, 8800, 1, 1000), (4400, 10_801, 2, 2000)] {
+        let mut off = settled();
+        assert_eq!(watch(&mut off, LATER, &collected(4400, 8800)), None);
+        let report = numbers(watch(&mut off, LATER, &collected(first, second)));
+        assert_eq!(report, Some((Fault::ChargeWhileClosed, monitor, limit + 1, limit)));
+    }
+}
+
+#[test]
+fn holds_the_first_count_while_leakage_does_not_explain_it_or_for_less_than_a_second() {
+    verifies(Requirement::BeamUnasked);
+    let first = |charge: i64| Counts { charge: [pc(10_000 + charge), pc(-20_000)], ..counts(CLOSED, 50) };
+    let mut off = settled();
+    assert_eq!(watch(&mut off, LATER, &first(4401)), None);
+    let report = numbers(watch(&mut off, LATER, &first(5401)));
+    assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 5401, 5400)), "what came before counts on");
+    // 999 ms of leakage are 4 pC, and so is a second's; a second later it begins anew
+    for (millis, limit) in [(999, 1008), (1000, 1004)] {
+        let mut off = settled();
+        let soon = at(1060 + millis).after(NANO);
+        assert_eq!(watch(&mut off, soon, &first(0)), None);
+        let later = at(1060 + 2000).after(NANO);
+        let report = numbers(watch(&mut off, later, &first(2000)));
+        assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 2000, limit)), "{millis}");
+    }
+}
+
+#[test]
+fn holds_a_gate_that_is_open_for_twice_stale_after() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = settled();
+    assert_eq!(watch(&mut off, at(2000), &counts(OPEN, 50)), None);
+    assert_eq!(watch(&mut off, at(2050), &counts(OPEN, 50)), None);
+    assert_eq!(watch(&mut off, at(2051), &counts(CLOSED, 50)), None);
+    assert_eq!(watch(&mut off, at(2052), &counts(OPEN, 50)), None);
+    assert_eq!(watch(&mut off, at(2102), &counts(OPEN, 50)), None, "it closed in between");
+}
+
+#[test]
+fn trips_over_a_gate_that_is_open_for_longer() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = settled();
+    assert_eq!(watch(&mut off, at(2000), &counts(OPEN, 50)), None);
+    let report = watch(&mut off, at(2050).after(NANO), &counts(OPEN, 50));
+    assert_eq!(numbers(report), Some((Fault::GateOpenUnasked, 0, 50_000_001, 50_000_000)));
+}
+
+#[test]
+fn holds_a_gate_that_opens_on_purpose_while_it_is_proven() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = settled();
+    for millis in [2000, 3000] {
+        assert_eq!(off.watch(at(millis), &counts(OPEN, 50), ms(25), true), None);
+    }
+    assert_eq!(watch(&mut off, at(3050), &counts(OPEN, 50)), None, "the proof is over, the gate has time to close");
+    assert!(off.watch(at(3051), &counts(OPEN, 51), ms(25), true).is_some(), "pulses are watched in a proof too");
+}
+
+#[test]
+fn a_rest_begins_everything_anew() {
+    let mut off = settled();
+    assert_eq!(watch(&mut off, at(2000), &counts(OPEN, 50)), None);
+    off.rest();
+    assert_eq!(watch(&mut off, at(2049), &counts(OPEN, 60)), None);
+    assert_eq!(watch(&mut off, at(2099), &counts(OPEN, 61)), None, "open since the rest");
+    assert_eq!(watch(&mut off, at(2109), &counts(CLOSED, 62)), None, "the settling begins with the rest");
+}
+
+#[test]
+fn a_recount_and_a_new_order_take_the_counts_anew() {
+    let mut off = settled();
+    off.recount();
+    assert_eq!(watch(&mut off, at(2000), &counts(CLOSED, 60)), None);
+    assert_eq!(watch(&mut off, at(2060), &counts(CLOSED, 61)), None);
+    let mut off = settled();
+    off.expect([pc(10), pc(20)]);
+    assert_eq!(watch(&mut off, at(2000), &counts(CLOSED, 60)), None);
+    let smaller = Counts { charge: [pc(10_011), pc(-20_000)], ..counts(CLOSED, 60) };
+    assert!(watch(&mut off, at(2000), &smaller).is_some(), "the new pulse is judged by");
+    // an open gate is watched from the later of its opening and of the permit's end
+    let mut off = settled();
+    assert_eq!(watch(&mut off, at(2000), &counts(OPEN, 50)), None);
+    off.recount();
+    assert_eq!(watch(&mut off, at(2040), &counts(OPEN, 50)), None);
+    assert_eq!(watch(&mut off, at(2090), &counts(OPEN, 50)), None);
+    assert!(watch(&mut off, at(2091), &counts(OPEN, 50)).is_some());
+}
