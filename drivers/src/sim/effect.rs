@@ -166,7 +166,8 @@ impl Unit {
             ChamberFault::Saturated => chamber.saturate(),
             ChamberFault::Overrange => defects.flags |= dose_flag::OVERRANGE,
             ChamberFault::FullScale => defects.full_scale = true,
-            ChamberFault::Reads(percent) => defects.response = f64::from(percent) / 100.0,
+            // two of them make it worse, never better
+            ChamberFault::Reads(percent) => defects.response *= f64::from(percent) / 100.0,
             ChamberFault::ThreefoldOnce => defects.response_once = 3.0,
             // two pulses, so that the pulse that comes with it does not hide it
             ChamberFault::Falls => chamber.fall(2.0 * pulse_mu),

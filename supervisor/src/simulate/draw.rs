@@ -24,6 +24,9 @@ const QUICK: Span = Span::from_millis(10);
 /// The longest plan of a machine without pulses, in tenths of a second.
 const MOST_TENTHS: u32 = 60;
 
+/// Kinds that show only after many pulses or seconds: every other time they meet a plan that is long enough.
+const SLOW_TO_SHOW: [&str; 4] = ["rate-slow", "mon2-low-6-percent", "gate-clock-slow", "mon1-charge-without-pulses"];
+
 /// What may befall a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Faults {
@@ -53,8 +56,7 @@ pub struct Drawn {
 pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
     let mut draw = Noise::new(seed, STREAM);
     let machine = one_of(&mut draw, machines);
-    let (pulses, part) = (length(&mut draw, machine), draw.uniform());
-    let prepared = planned(machine, pulses, part);
+    let (short, part) = (length(&mut draw, machine), draw.uniform());
     let count = match faults {
         Faults::None => 0,
         Faults::Some(_) => 1,
@@ -64,19 +66,21 @@ pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
             _ => 2,
         },
     };
-    // without pulses the unit counts dose periods of beam, ten in a tenth of a second
-    let counted = if matches!(prepared.machine.beam, Beam::Continuous) { pulses * 10 } else { pulses };
-    let scene = Scene { pulses: counted, period: period(&prepared) };
-    let mishaps = (0..count)
-        .map(|_| {
-            let kind = match faults {
-                Faults::Some(kinds) => *one_of(&mut draw, kinds),
-                Faults::None | Faults::All if draw.below(2) == 0 => one_of(&mut draw, &Injection::ALL).name(),
-                Faults::None | Faults::All => one_of(&mut draw, &OTHER_KINDS),
-            };
-            scene.mishap(&mut draw, kind)
+    let kinds: Vec<&'static str> = (0..count)
+        .map(|_| match faults {
+            Faults::Some(kinds) => *one_of(&mut draw, kinds),
+            Faults::None | Faults::All if draw.below(2) == 0 => one_of(&mut draw, &Injection::ALL).name(),
+            Faults::None | Faults::All => one_of(&mut draw, &OTHER_KINDS),
         })
         .collect();
+    let is_slow = kinds.iter().any(|kind| SLOW_TO_SHOW.contains(kind)) && draw.below(2) == 0;
+    let pulses = if is_slow { short.max(time_to_show(&mut draw, machine)) } else { short };
+    let prepared = planned(machine, pulses, part);
+    // without pulses the unit counts dose periods of beam, ten in a tenth of a second
+    let counted = if matches!(prepared.machine.beam, Beam::Continuous) { pulses * 10 } else { pulses };
+    let begins = if is_slow { counted / 8 } else { counted + 2 };
+    let scene = Scene { pulses: counted, begins, period: period(&prepared) };
+    let mishaps = kinds.into_iter().map(|kind| scene.mishap(&mut draw, kind)).collect();
     Drawn { seed, prepared, pulses, mishaps }
 }
 
@@ -119,6 +123,15 @@ fn length(draw: &mut Noise, machine: &Prepared) -> u32 {
     pulses.min(most)
 }
 
+/// A plan that is long enough for what is slow to show: 12 to 24 s, and 120 to 240 pulses at least.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of pulses for a simulated plan")]
+fn time_to_show(draw: &mut Noise, machine: &Prepared) -> u32 {
+    let most = (MOST_MU / mu(machine.order.pulse_dose)) as u32;
+    let second = Span::from_secs(1).nanos() / period(machine).nanos().max(1);
+    let least = u32::try_from(second * 12).unwrap_or(u32::MAX).max(120);
+    (least + draw.below(least)).min(most).min(2000)
+}
+
 fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
     &items[draw.below(u32::try_from(items.len()).unwrap_or(u32::MAX)) as usize]
 }
@@ -126,13 +139,15 @@ fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
 /// What a mishap is drawn for.
 struct Scene {
     pulses: u32,
+    /// A fault of the unit begins before this pulse.
+    begins: u32,
     period: Span,
 }
 
 impl Scene {
     fn mishap(&self, draw: &mut Noise, kind: &'static str) -> Mishap {
         if let Ok(injection) = kind.parse::<Injection>() {
-            return Mishap::unit(injection, draw.below(self.pulses + 2));
+            return Mishap::unit(injection, draw.below(self.begins));
         }
         let at = match draw.below(20) {
             0 => self.moment(draw, Anchor::Start, Span::from_millis(200)),

@@ -2,7 +2,7 @@
 //! gate on news that is older than three periods.
 
 use beam_core::frame::{Bus, Frame};
-use beam_core::machine::{Beam, Timing};
+use beam_core::machine::Beam;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
 
@@ -12,6 +12,8 @@ use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::Drawn;
 use crate::wiring::hears;
 
+/// Periods after which a signal is old, by the bus contract.
+const STALE_PERIODS: u64 = 3;
 /// From a guard's deadline until the gate has its word: a frame that is being carried, and its own.
 const WORD: Span = Span::from_micros(1_500);
 
@@ -70,7 +72,7 @@ impl Ages {
                     let waits = guard != Guard::Time || matches!(id, GATE_STATUS | LINAC_STATUS);
                     let at_home = machine.single_bus || !(first && bus == Bus::B || second && bus == Bus::A);
                     if let Some(period) = period(id).filter(|_| waits && at_home) {
-                        let limit = period.times(Timing::STALE_PERIODS).plus(slack);
+                        let limit = period.times(STALE_PERIODS).plus(slack);
                         signals.push(Signal { guard, bus, id, limit, heard: Ticks::ZERO, last: [0; 8] });
                     }
                 }

@@ -177,7 +177,7 @@ impl Story {
             let latched = course.world.unit().gate_state() == GateState::Latched;
             findings.demand(now, latched, "the gate has latched a delivery that ended", || self.state.to_owned());
         }
-        if progress.state == State::Complete && progress.warnings.is_empty() {
+        if progress.state == State::Complete {
             let [first, second] = self.recorded_mu;
             let (apart, limit) = ((first - second).abs(), (3.0 * self.pulse).max(0.05 * first.max(second)));
             findings.demand(
