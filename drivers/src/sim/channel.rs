@@ -23,6 +23,21 @@ pub(super) enum Standing {
     Permit(u32),
 }
 
+/// All that one permit's input remembers, its moment as an age: two gates with equal memories act alike from then on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ChannelMemory {
+    /// The alive counter that the next one is measured against.
+    pub alive: Option<u32>,
+    /// The last valid permit and its age.
+    pub heard: Option<(Span, Permit)>,
+    /// What came last was not to be believed.
+    pub invalid: bool,
+    /// What came last is too old.
+    pub stale: bool,
+    /// It has been WITHHELD since it last went wrong, so that a PERMIT counts.
+    pub worth: bool,
+}
+
 /// One permit's input of the gate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Channel {
@@ -133,6 +148,13 @@ impl Channel {
             PermitState::Tripped => false,
         };
         if opens && self.worth && held != 0 { Standing::Permit(permit.lease) } else { Standing::Withheld }
+    }
+
+    /// What it remembers.
+    pub(super) fn memory(&self, now: Ticks) -> ChannelMemory {
+        let Self { receiver, heard, invalid, stale, worth, .. } = *self;
+        let heard = heard.map(|(at, permit)| (now.since(at), permit));
+        ChannelMemory { alive: receiver.reference(), heard, invalid, stale, worth }
     }
 
     /// The last valid lease; 0 before any.

@@ -11,6 +11,8 @@ use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, NO_PULSE_LIMIT};
 
 use super::channel::{Channel, Standing};
 
+pub use super::channel::ChannelMemory;
+
 /// PulseCount stops here.
 const PULSES_MAX: u32 = NO_PULSE_LIMIT - 1;
 
@@ -233,6 +235,18 @@ impl Gate {
     #[must_use]
     pub fn leases(&self) -> [u32; 4] {
         self.channels.each_ref().map(Channel::lease)
+    }
+
+    /// What each permit's input remembers, in the order of [`Guard::ALL`].
+    #[must_use]
+    pub fn memory(&self, now: Ticks) -> [ChannelMemory; 4] {
+        self.channels.each_ref().map(|channel| channel.memory(now))
+    }
+
+    /// Who tripped since the delivery was taken up, as a sum of [`Guard::bit`].
+    #[must_use]
+    pub const fn tripped_by(&self) -> u8 {
+        self.tripped_by
     }
 
     /// A true span as long as the gate's clock makes it.

@@ -42,7 +42,7 @@ pub use config::{BeamCharge, Periods, UnitConfig};
 pub use effect::Lie;
 pub use electrometer::Speaks;
 pub use fault::{Injection, UnknownFault};
-pub use gate::{Channels, Gate, GateConfig, GateDefects, permit_bus};
+pub use gate::{ChannelMemory, Channels, Gate, GateConfig, GateDefects, permit_bus};
 pub use linac::{Beam, Linac, SetUp};
 pub use noise::Noise;
 pub use realtime::{Handle, RealTimeUnit};

@@ -161,6 +161,12 @@ impl Receiver {
         Self { reference: None }
     }
 
+    /// The counter that the next one is measured against.
+    #[must_use]
+    pub const fn reference(&self) -> Option<u32> {
+        self.reference
+    }
+
     /// Judges `frame` by length, CRC and alive counter. Whatever the answer, the received counter is the new reference.
     pub fn accept(&mut self, frame: &Frame) -> Arrival {
         let [check, rest @ ..] = frame.data;

@@ -9,6 +9,26 @@ use crate::frame::{Frame, next_alive};
 use crate::units::{Span, Ticks};
 use crate::wire::{Guard, Permit, PermitState, Reason};
 
+/// All that decides what a sender sends, its moments as spans: two senders with equal memories send alike from then on.
+/// A model checker tells senders apart by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Memory {
+    /// The permit as it stands.
+    pub permit: Permit,
+    /// A PERMIT of this delivery was asked for.
+    pub permitted: bool,
+    /// Nothing is sent until the next change.
+    pub silent: bool,
+    /// The permit changed and was not sent since.
+    pub changed: bool,
+    /// Alive counter of the next frame.
+    pub alive: u8,
+    /// How long until the next renewal; zero when it is due.
+    pub due_in: Span,
+    /// The frame whose echo is waited for.
+    pub awaiting: Option<Frame>,
+}
+
 /// The sending end of one guard's permit.
 #[derive(Clone, Copy, Debug)]
 pub struct PermitSender {
@@ -143,6 +163,14 @@ impl PermitSender {
     #[must_use]
     pub fn unsent_for(&self, now: Ticks) -> Span {
         self.unsent_since.map_or(Span::ZERO, |since| now.since(since))
+    }
+
+    /// What decides what it sends from `now` on.
+    #[must_use]
+    pub fn memory(&self, now: Ticks) -> Memory {
+        let Self { permit, permitted, silent, changed, alive, due, awaiting, .. } = *self;
+        let awaiting = awaiting.map(|(frame, _)| frame);
+        Memory { permit, permitted, silent, changed, alive, due_in: due.since(now), awaiting }
     }
 
     /// The frame to be sent now, if any.
