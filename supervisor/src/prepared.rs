@@ -65,6 +65,7 @@ impl Prepared {
             pulse_dose: Dose::ZERO,
             dose_per_second: Dose::ZERO,
             time_limit: Span::ZERO,
+            beam_charge: None,
             set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::Undocked },
         };
         let planned = Planned {

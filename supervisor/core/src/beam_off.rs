@@ -14,7 +14,7 @@ use crate::wire::{GateState, GateStatus};
 struct Base {
     at: Ticks,
     gate: u32,
-    pulses: [u32; 2],
+    pulses: [u32; 3],
     charge: [Charge; 2],
 }
 
@@ -35,8 +35,8 @@ pub struct BeamOff {
 pub struct Counts {
     /// The gate's report, of the bus that spoke last.
     pub gate: GateStatus,
-    /// Pulses of each chamber.
-    pub pulses: [u32; 2],
+    /// Pulses of each chamber, and of the sensor of the beam's own charge.
+    pub pulses: [u32; 3],
     /// Charge of each chamber.
     pub charge: [Charge; 2],
 }
@@ -105,8 +105,11 @@ impl BeamOff {
             let report = FaultReport::of(Fault::PulsesWhileClosed).monitor(monitor);
             (measured > limit).then(|| report.measured(i64::from(measured), i64::from(limit)))
         };
-        let ([first, second], [base_first, base_second]) = (counts.pulses, base.pulses);
-        fault(counts.gate.pulses, base.gate, 0).or(fault(first, base_first, 1)).or(fault(second, base_second, 2))
+        let ([first, second, beam], [base_first, base_second, base_beam]) = (counts.pulses, base.pulses);
+        fault(counts.gate.pulses, base.gate, 0)
+            .or(fault(first, base_first, 1))
+            .or(fault(second, base_second, 2))
+            .or(fault(beam, base_beam, FaultReport::BEAM_CHARGE))
     }
 
     fn charge_above_leakage(&self, now: Ticks, base: &Base, counts: &Counts) -> Option<FaultReport> {

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod beam_charge;
 pub mod beam_off;
 pub mod chamber;
 pub mod common_checks;
@@ -48,5 +49,6 @@ pub mod session;
 pub mod set_up;
 pub mod state;
 pub mod time;
+pub mod unit_status;
 pub mod units;
 pub mod wire;

@@ -37,7 +37,9 @@ pub fn bus_load(machine: &Machine, pulse_rate_hz: f64) -> Vec<BusLoad> {
     let gate = rate(timing.gate) + pulse_rate_hz;
     let load = |bus: Bus, sides: f64| {
         let linac = if bus == machine.linac_bus { rate(timing.status) } else { 0.0 };
-        let frames_per_second = sides * (side_period + side_pulse) + gate + linac;
+        let fitted = machine.beam_charge.is_some_and(|sensor| sensor.bus == bus);
+        let beam_charge = if fitted { rate(timing.dose) + pulse_rate_hz } else { 0.0 };
+        let frames_per_second = sides * (side_period + side_pulse) + gate + linac + beam_charge;
         BusLoad { bus, frames_per_second, percent: frames_per_second * FRAME_BITS / BIT_RATE * 100.0 }
     };
     if machine.single_bus { vec![load(Bus::A, 2.0)] } else { vec![load(Bus::A, 1.0), load(Bus::B, 1.0)] }

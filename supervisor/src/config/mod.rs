@@ -12,6 +12,7 @@
 //! | `shipped` | the profiles and plans that the program carries with it |
 //! | `document`, `reader`, `wording`, `spelling`, `problem`, `counts` | how a file is read, judged and rounded |
 
+mod beam_charge;
 mod beams;
 mod bus_load;
 mod check;

@@ -9,6 +9,7 @@ use beam_core::units::Span;
 use beam_core::wire::Docking;
 use toml::de::DeTable;
 
+use super::beam_charge;
 use super::beams::{self, NominalBeam, Output};
 use super::bus_load;
 use super::counts;
@@ -182,6 +183,7 @@ fn read_machine(
     let frame_ms = timing.map(|timing| timing.dose.nanos() as f64 / 1e6 / f64::from(period_scale));
     let chambers = monitors::read(top, beams, frame_ms, period_scale);
     let (single_bus, linac_bus) = read_buses(top);
+    let beam_charge = beam_charge::read(top, beams, kind.is_pulsed, single_bus);
     let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
     let resumes = "how often a delivery may be resumed after an interruption, and never after a fault";
     let resume_limit = top.whole("resume-limit", 0..=2, resumes);
@@ -190,6 +192,7 @@ fn read_machine(
             timing: timing?,
             beam: kind.beam?,
             monitors: chambers.map(|both| both.map(|chamber| chamber.monitor))?,
+            beam_charge: beam_charge?,
             rate: rate?,
             no_pulse_after: no_pulse_after?,
             beam_hold: beam_hold?,
