@@ -7,7 +7,7 @@ use beam_core::note::{FaultReport, FrameCounts, Note};
 use beam_core::record::Body;
 use beam_core::session::{EndedBy, SessionNote};
 use beam_core::state::State;
-use beam_core::units::{Dose, Span, Ticks};
+use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{GateStatus, Guard, Permit};
 
 use crate::conductor::Entry;
@@ -29,6 +29,8 @@ pub struct Progress {
     pub beam_on: Span,
     /// Its limit.
     pub time_limit: Span,
+    /// Charge of the beam itself, where it is measured.
+    pub beam_charge: Option<Charge>,
     /// Mean dose of one second.
     pub dose_per_second: Dose,
     /// Whether the console asks for beam.
@@ -71,6 +73,7 @@ impl Default for Progress {
             leases: [0; 4],
             beam_on: Span::ZERO,
             time_limit: Span::ZERO,
+            beam_charge: None,
             dose_per_second: Dose::ZERO,
             requested: false,
             gates: [None; 2],
@@ -133,7 +136,8 @@ impl Progress {
                 self.gates[usize::from(*bus == Bus::B)] = Some(*status);
                 self.gate_pulses = status.pulses;
             }
-            Note::Judged { dose_per_second, requested, .. } => {
+            Note::Judged { dose_per_second, beam_charge, requested, .. } => {
+                self.beam_charge = *beam_charge;
                 self.dose_per_second = *dose_per_second;
                 self.requested = *requested;
             }

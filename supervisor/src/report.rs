@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use beam_core::note::FaultReport;
 use beam_core::session::EndedBy;
 use beam_core::state::State;
-use beam_core::units::Span;
+use beam_core::units::{Charge, Span};
 use beam_core::wire::Guard;
 use beam_drivers::sim::Truth;
 use serde::Serialize;
@@ -71,6 +71,8 @@ pub struct Report {
     pub pulses: u32,
     /// Pulses as both monitors and the gate counted them.
     pub pulses_counted: [u32; 3],
+    /// Charge of the beam itself in pC, where it is measured.
+    pub beam_charge_pc: Option<i64>,
     /// Beam-on time in s.
     pub beam_on_s: f64,
     /// The fault that ended it.
@@ -116,6 +118,7 @@ impl Report {
             delivered_mu: progress.delivered.map(mu),
             pulses: progress.pulses[0],
             pulses_counted: [progress.pulses[0], progress.pulses[1], progress.gate_pulses],
+            beam_charge_pc: progress.beam_charge.map(Charge::picocoulombs),
             beam_on_s: seconds(progress.beam_on),
             fault: faults.first().cloned(),
             faults,
@@ -198,6 +201,9 @@ impl Report {
         if p.planned_pulses.is_some() {
             line("pulses", format!("{one} on monitor 1, {two} on monitor 2, {gate} at the gate"));
         }
+        if let Some(picocoulombs) = self.beam_charge_pc {
+            line("charge of the beam", format!("{picocoulombs} pC"));
+        }
         line("beam on", format!("{:.2} s", self.beam_on_s));
         self.ending(&mut line);
         if let Some(simulated) = &self.simulated {
@@ -256,10 +262,11 @@ impl Report {
             line("proof failed", step.clone());
         }
         if let Some(fault) = &self.fault {
-            let place = match (fault["monitor"].as_u64(), fault["bus"].as_str()) {
-                (Some(monitor), _) => format!(", monitor {monitor}"),
-                (None, Some(bus)) => format!(", bus {bus}"),
-                (None, None) => String::new(),
+            let place = match (fault["monitor"].as_u64(), fault["sensor"].as_str(), fault["bus"].as_str()) {
+                (Some(monitor), ..) => format!(", monitor {monitor}"),
+                (None, Some(sensor), _) => format!(", {sensor}"),
+                (None, None, Some(bus)) => format!(", bus {bus}"),
+                (None, None, None) => String::new(),
             };
             line(
                 "fault",

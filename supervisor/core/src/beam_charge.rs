@@ -27,8 +27,8 @@ const PLACES: usize = 20;
 const TRIP_PERCENT: i128 = 5;
 /// Deviation of the mean in percent that is told.
 const WARN_PERCENT: i128 = 3;
-/// How many times off a single pulse may not be.
-const FACTOR: u32 = 3;
+/// How many times off a single pulse may not be, as a fraction: 14/5. A pulse that is three times off trips with its noise.
+const FACTOR: (u32, u32) = (14, 5);
 
 /// What came between two moments at which sensor and monitors counted the same pulses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -221,7 +221,7 @@ impl BeamCharge {
     /// What a delivery that ended before its first full window comes to, from 3 % on.
     #[must_use]
     pub fn at_end(&self) -> Option<FaultReport> {
-        let short = self.fitted.is_some() && self.judged.pulses > 0 && self.judged.pulses < self.window;
+        let short = self.fitted.is_some() && self.judged.pulses >= LEAST_PULSES && self.judged.pulses < self.window;
         if short { self.deviates(&self.judged, WARN_PERCENT) } else { None }
     }
 
@@ -234,12 +234,13 @@ impl BeamCharge {
         if expected.larger(first).larger(second) < least {
             return None;
         }
+        let (upper, lower) = FACTOR;
         let others = pulses.saturating_sub(1);
+        // one pulse at a multiple or at a fraction of its size, and the others as they should be
+        let (most, least) = (others.saturating_mul(lower), others.saturating_mul(upper));
         let off = |monitor: u8, dose: Dose| {
-            let high = dose.times(pulses) >= expected.times(others.saturating_add(FACTOR));
-            // one pulse at a third: three times the sum is then three times the others and one
-            let low =
-                dose.times(pulses).times(FACTOR) <= expected.times(others.saturating_mul(FACTOR).saturating_add(1));
+            let high = dose.times(pulses).times(lower) >= expected.times(most.saturating_add(upper));
+            let low = dose.times(pulses).times(upper) <= expected.times(least.saturating_add(lower));
             // of very many pulses one alone weighs less than the mean may be off
             let matters = Self::is_off(dose, expected, TRIP_PERCENT);
             ((high || low) && matters).then(|| self.ratio(monitor, dose, expected))

@@ -379,7 +379,8 @@ impl InterlockGuard {
             self.next_judged_note = now.after(self.timing().status);
             let (pulses, lease) = (self.judged, self.common.permit.current().lease);
             let (dose_per_second, requested) = (self.rate.dose_per_second(now), self.unit.is_requested());
-            self.common.tell(Note::Judged { pulses, lease, dose_per_second, requested });
+            let beam_charge = self.beam_charge.charge();
+            self.common.tell(Note::Judged { pulses, lease, dose_per_second, beam_charge, requested });
         }
     }
 

@@ -197,6 +197,8 @@ pub enum Note {
         lease: u32,
         /// Mean dose rate per second.
         dose_per_second: Dose,
+        /// Charge of the beam itself in this delivery, where it is measured.
+        beam_charge: Option<Charge>,
         /// Whether the console asks for beam.
         requested: bool,
     },
