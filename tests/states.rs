@@ -76,7 +76,7 @@ fn fault_page() -> String {
         }
         let (code, name, cause, action) = (fault.code(), fault.name(), fault.cause(), fault.action());
         let rest = if fault.may_resume() { "may be resumed" } else { "no resume" };
-        let (by, serves) = (fault.clearance().name(), fault.requirement().id());
+        let (by, serves) = (beam_supervisor::describe::cleared_by(*fault), fault.requirement().id());
         writeln!(page, "| {code} | `{name}` | {cause} | {action} | {by} | {rest} | {serves} |").expect("a string");
     }
     page

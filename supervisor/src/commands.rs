@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli;
 use crate::config::{self, Kind, Problem, shipped};
 use crate::demo;
+use crate::describe::cleared_by;
 use crate::prepared::Prepared;
 use crate::replay;
 use crate::report::Report;
@@ -246,7 +247,7 @@ pub fn faults(arguments: &cli::Faults) -> u8 {
         println!("{} {} ({})", fault.code(), fault.name(), fault.group().name());
         println!("    what happened: {}", fault.cause());
         println!("    operator:      {}", fault.action());
-        println!("    cleared by:    {}; {}", fault.clearance().name(), resume(fault));
+        println!("    cleared by:    {}; {}", cleared_by(fault), resume(fault));
         println!("    serves:        {} {}", fault.requirement().id(), fault.requirement().sentence());
     }
     exit::DONE
@@ -259,7 +260,8 @@ const fn resume(fault: Fault) -> &'static str {
 fn fault_entry(fault: Fault) -> Value {
     json!({
         "code": fault.code(), "name": fault.name(), "group": fault.group().name(), "cause": fault.cause(),
-        "operator": fault.action(), "cleared_by": fault.clearance().name(), "may_resume": fault.may_resume(),
+        "operator": fault.action(), "cleared_by": fault.clearance().name(),
+        "cleared_when": fault.cleared_when().name(), "may_resume": fault.may_resume(),
         "requirement": fault.requirement().id(),
     })
 }

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beam_core::fault::{Clearance, Fault, FaultSet};
+use beam_core::clearance::Clearance;
+use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::note::FaultReport;
 use beam_core::session::Act;

@@ -4,6 +4,7 @@
 //! decides nothing about a beam that is on: each guard ends the beam by itself, and the session only tells the others.
 //! Its own silence ends the beam too, because the interlock guard misses its heartbeat.
 
+use crate::clearance::Role;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
@@ -35,7 +36,10 @@ pub enum Act {
     /// End the delivery for good.
     Terminate,
     /// Clear what was latched.
-    Acknowledge,
+    Acknowledge {
+        /// The role of whoever does it.
+        by: Role,
+    },
 }
 
 /// What happens to a session.
@@ -116,6 +120,8 @@ pub struct Session {
     began: Ticks,
     resumes: u8,
     first_fault: Option<FaultReport>,
+    /// Every fault found since the last acknowledgement, by the session or latched in a guard.
+    found: FaultSet,
     to_acknowledge: bool,
     ended_by: Option<EndedBy>,
     next_heartbeat: Ticks,
@@ -140,6 +146,7 @@ impl Session {
             began: Ticks::ZERO,
             resumes: 0,
             first_fault: None,
+            found: FaultSet::EMPTY,
             to_acknowledge: false,
             ended_by: None,
             next_heartbeat: Ticks::ZERO,
@@ -240,6 +247,7 @@ impl Session {
                 }
             }
             Note::Health { standing, faults, .. } => {
+                self.found = self.found.union(*faults);
                 if let Some(place) = self.standing.get_mut(guard.index()) {
                     *place = standing.union(*faults);
                 }
@@ -264,6 +272,7 @@ impl Session {
 
     fn trip(&mut self, by: EndedBy, report: FaultReport) {
         let was_active = self.is_active();
+        self.found = self.found.with(report.fault);
         if self.first_fault.is_none() {
             self.first_fault = Some(report);
         }
@@ -288,6 +297,7 @@ impl Session {
                 self.arming = Some((*proof, *delivery, *order));
                 self.proving = Some(Proving::new(now, &self.machine));
                 self.first_fault = None;
+                self.found = FaultSet::EMPTY;
                 self.ended_by = None;
                 self.resumes = 0;
                 self.began = now;
@@ -295,7 +305,7 @@ impl Session {
             }
             Act::Begin => {
                 if self.taking_up.is_some() {
-                    return Err(Refused { state: self.state, event: Event::BeamOn });
+                    return Err(Refused::out_of_place(self.state, Event::BeamOn));
                 }
                 self.go(Event::BeamOn)?;
                 self.direct(EVERY_GUARD, Command::Deliver);
@@ -307,11 +317,16 @@ impl Session {
             Act::Resume => self.resume()?,
             Act::Terminate => {
                 self.go(Event::Terminated)?;
+                self.tell(SessionNote::Fault(FaultReport::of(Fault::OperatorStop)));
                 self.end(EndedBy::Operator, Reason::Operator);
             }
-            Act::Acknowledge => {
+            Act::Acknowledge { by } => {
+                if let Some(fault) = self.found.iter().find(|&fault| !by.may_clear(fault)) {
+                    return Err(Refused { state: self.state, event: Event::Acknowledged, fault: Some(fault) });
+                }
                 self.go(Event::Acknowledged)?;
                 self.to_acknowledge = false;
+                self.found = FaultSet::EMPTY;
                 self.direct(EVERY_GUARD, Command::Acknowledge);
             }
         }
@@ -321,7 +336,7 @@ impl Session {
     fn resume(&mut self) -> Result<(), Refused> {
         let latched = self.gates.iter().flatten().any(|gate| matches!(gate.state, GateState::Latched));
         if latched {
-            return Err(Refused { state: self.state, event: Event::ResumeRequested });
+            return Err(Refused::out_of_place(self.state, Event::ResumeRequested));
         }
         if matches!(self.state, State::Interrupted) && self.resumes >= self.machine.resume_limit {
             let (resumes, limit) = (i64::from(self.resumes), i64::from(self.machine.resume_limit));
