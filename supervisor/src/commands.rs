@@ -138,7 +138,12 @@ pub fn run(arguments: &cli::Run) -> u8 {
 }
 
 fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
-    let (site, profile) = config::load_site(&arguments.config).map_err(|problems| wrong(&problems))?;
+    let read = || config::load_site(&arguments.config).map_err(|problems| wrong(&problems));
+    // sealed first and read for use afterwards, so that what changes in between is found
+    let profile_path = read()?.0.profile;
+    let sealed = [arguments.config.as_path(), profile_path.as_path()].into_iter().chain(arguments.plan.as_deref());
+    let seal = config::Seal::of(sealed);
+    let (site, profile) = read()?;
     let prepared = match &arguments.plan {
         None => Prepared::without_plan(&profile),
         Some(path) => {
@@ -153,10 +158,13 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
     };
     let wish = run::Wish {
         site,
+        seal,
         prepared,
         arm_now: arguments.arm_now,
         next_delivery_id: arguments.next_delivery_id,
         output_check_done: arguments.output_check_done,
+        accept_remaining: arguments.accept_remaining,
+        repeated_fault_cleared: arguments.repeated_fault_cleared,
     };
     match run::run(wish) {
         Ok(report) => {
@@ -168,7 +176,7 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
         Err(error) => {
             let code = match &error {
                 RunError::SecondInstance(_) => exit::SECOND_INSTANCE,
-                RunError::Ids(_) => exit::CONFIGURATION,
+                RunError::Ids(_) | RunError::Remaining(_) | RunError::Changed(_) => exit::CONFIGURATION,
                 RunError::Unavailable(_) | RunError::Refused(_) => exit::UNAVAILABLE,
                 RunError::Io(_) => exit::FAILED,
             };

@@ -3,8 +3,10 @@
 
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
+use beam_core::machine::{Beam, Machine, Order};
 use beam_core::note::{FaultReport, FrameCounts, Note};
 use beam_core::record::Body;
+use beam_core::resume::Counted;
 use beam_core::session::{EndedBy, SessionNote};
 use beam_core::state::State;
 use beam_core::units::{Charge, Dose, Span, Ticks};
@@ -176,6 +178,20 @@ impl Progress {
     #[must_use]
     pub fn fault_found(&self) -> Option<(Option<Guard>, FaultReport)> {
         self.faults.first().map(|(_, guard, report)| (*guard, *report))
+    }
+
+    /// Everything that counted the delivery.
+    #[must_use]
+    pub fn counted(&self, machine: &Machine, order: &Order) -> Counted {
+        let pulsed = matches!(machine.beam, Beam::Pulsed { .. });
+        Counted {
+            recorded: self.delivered,
+            live: [None; 2],
+            gate_pulses: if pulsed { self.gate_pulses } else { 0 },
+            pulse: order.pulse_dose,
+            beam_on: if pulsed { Span::ZERO } else { self.beam_on },
+            dose_per_second: order.dose_per_second,
+        }
     }
 
     /// What stands against a beam.

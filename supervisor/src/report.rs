@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use beam_core::note::FaultReport;
+use beam_core::resume::{base, remaining};
 use beam_core::session::EndedBy;
 use beam_core::state::State;
 use beam_core::units::{Charge, Span};
@@ -13,7 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::describe::{fault_json, mu, seconds};
+use crate::prepared::Prepared;
 use crate::progress::Progress;
+use crate::rest::Continues;
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +78,14 @@ pub struct Report {
     pub beam_charge_pc: Option<i64>,
     /// Beam-on time in s.
     pub beam_on_s: f64,
+    /// What was delivered at least, in MU: the largest of all counts.
+    pub resume_base_mu: f64,
+    /// The count that said so.
+    pub resume_source: &'static str,
+    /// What of the plan remains after it, in MU.
+    pub remaining_mu: f64,
+    /// The delivery whose rest this was, if it was one.
+    pub continues: Option<Continues>,
     /// The fault that ended it.
     pub fault: Option<Value>,
     /// Every fault found, in order.
@@ -120,6 +131,10 @@ impl Report {
             pulses_counted: [progress.pulses[0], progress.pulses[1], progress.gate_pulses],
             beam_charge_pc: progress.beam_charge.map(Charge::picocoulombs),
             beam_on_s: seconds(progress.beam_on),
+            resume_base_mu: 0.0,
+            resume_source: "",
+            remaining_mu: 0.0,
+            continues: None,
             fault: faults.first().cloned(),
             faults,
             warnings: progress.warnings.iter().map(|(_, guard, report)| fault_json(report, guard.name())).collect(),
@@ -137,6 +152,15 @@ impl Report {
             records: None,
             notices: Vec::new(),
         }
+    }
+
+    /// Adds what was delivered at least and what remains of the plan that was prepared.
+    pub fn add_remainder(&mut self, prepared: &Prepared, progress: &Progress) {
+        let [first, _] = prepared.machine.monitors;
+        let base = base(&progress.counted(&prepared.machine, &prepared.order));
+        self.resume_base_mu = mu(base.dose);
+        self.resume_source = base.source.name();
+        self.remaining_mu = mu(remaining(first.dose_per_charge.dose(prepared.order.preset), base));
     }
 
     /// Adds how the guards' threads did.
@@ -205,6 +229,13 @@ impl Report {
             line("charge of the beam", format!("{picocoulombs} pC"));
         }
         line("beam on", format!("{:.2} s", self.beam_on_s));
+        if !self.is_as_planned() && !self.resume_source.is_empty() {
+            line("delivered at least", format!("{:.2} MU by {}", self.resume_base_mu, self.resume_source));
+            line("remaining", format!("{:.2} MU", self.remaining_mu));
+        }
+        if let Some(Continues { delivery_id, delivered_mu, .. }) = &self.continues {
+            line("the rest of", format!("delivery {delivery_id}, of which {delivered_mu:.2} MU had been delivered"));
+        }
         self.ending(&mut line);
         if let Some(simulated) = &self.simulated {
             line(

@@ -315,6 +315,7 @@ impl InterlockGuard {
             | Command::Silence
             | Command::Withhold
             | Command::Arm { .. }
+            | Command::Rebase { .. }
             | Command::Deliver
             | Command::Acknowledge => {}
         }

@@ -31,6 +31,7 @@ pub mod beam_charge;
 pub mod beam_off;
 pub mod chamber;
 pub mod clearance;
+pub mod clock_watch;
 pub mod common_checks;
 pub mod dose;
 pub mod fault;

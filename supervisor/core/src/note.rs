@@ -58,6 +58,11 @@ pub enum Command {
         /// The plan in counts.
         order: Order,
     },
+    /// After an interruption, before going on: so much was delivered at least, whatever your own monitor says.
+    Rebase {
+        /// The largest of all counts, see [`crate::resume`].
+        base: Dose,
+    },
     /// PERMIT: begin, or go on after an interruption.
     Deliver,
     /// TRIPPED, for good.

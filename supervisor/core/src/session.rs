@@ -8,11 +8,12 @@ use crate::clearance::Role;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
-use crate::machine::{Machine, Order};
+use crate::machine::{Beam, Machine, Order};
 use crate::note::{Command, FaultReport, Note};
 use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
+use crate::resume::{Counted, base};
 use crate::state::{Event, Refused, State, next};
-use crate::units::{Span, Ticks};
+use crate::units::{Dose, Span, Ticks};
 use crate::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 /// What the operator asks for.
@@ -113,6 +114,10 @@ pub struct Session {
     arming: Option<(u16, u16, Order)>,
     proving: Option<Proving>,
     taking_up: Option<Ticks>,
+    /// The order of the delivery, and what the guards told of it.
+    order: Option<Order>,
+    delivered: [Dose; 2],
+    beam_on: Span,
     gates: [Option<GateStatus>; 2],
     standing: [FaultSet; 4],
     own_standing: FaultSet,
@@ -139,6 +144,9 @@ impl Session {
             arming: None,
             proving: None,
             taking_up: None,
+            order: None,
+            delivered: [Dose::ZERO; 2],
+            beam_on: Span::ZERO,
             gates: [None; 2],
             standing: [FaultSet::EMPTY; 4],
             own_standing: FaultSet::EMPTY,
@@ -208,6 +216,7 @@ impl Session {
     /// Takes the session to Armed without a proof. Only for judging a recording, which cannot answer one.
     pub fn arm_unproven(&mut self, delivery: u16, order: Order) {
         self.state = State::Armed;
+        self.order = Some(order);
         self.direct(EVERY_GUARD, Command::Arm { delivery, order });
     }
 
@@ -260,7 +269,12 @@ impl Session {
                     self.to_acknowledge = true;
                 }
             }
-            Note::Dose { .. } | Note::Time { .. } | Note::Judged { .. } => {}
+            Note::Dose { dose, .. } => {
+                let [first, second] = &mut self.delivered;
+                *(if matches!(guard, Guard::Dose1) { first } else { second }) = *dose;
+            }
+            Note::Time { beam_on, .. } => self.beam_on = *beam_on,
+            Note::Judged { .. } => {}
         }
     }
 
@@ -295,6 +309,9 @@ impl Session {
             Act::Arm { proof, delivery, order } => {
                 self.go(Event::ArmRequested)?;
                 self.arming = Some((*proof, *delivery, *order));
+                self.order = Some(*order);
+                self.delivered = [Dose::ZERO; 2];
+                self.beam_on = Span::ZERO;
                 self.proving = Some(Proving::new(now, &self.machine));
                 self.first_fault = None;
                 self.found = FaultSet::EMPTY;
@@ -347,8 +364,23 @@ impl Session {
         }
         self.go(Event::ResumeRequested)?;
         self.resumes = self.resumes.saturating_add(1);
+        self.direct(EVERY_GUARD, Command::Rebase { base: base(&self.counted()).dose });
         self.direct(EVERY_GUARD, Command::Deliver);
         Ok(())
+    }
+
+    /// Everything that counted this delivery, as the guards told it.
+    fn counted(&self) -> Counted {
+        let gate_pulses = self.gates.iter().flatten().map(|gate| gate.pulses).max().unwrap_or(0);
+        let pulsed = matches!(self.machine.beam, Beam::Pulsed { .. });
+        Counted {
+            recorded: self.delivered,
+            live: [None; 2],
+            gate_pulses: if pulsed { gate_pulses } else { 0 },
+            pulse: self.order.map_or(Dose::ZERO, |order| order.pulse_dose),
+            beam_on: if pulsed { Span::ZERO } else { self.beam_on },
+            dose_per_second: self.order.map_or(Dose::ZERO, |order| order.dose_per_second),
+        }
     }
 
     fn tick(&mut self, now: Ticks) {

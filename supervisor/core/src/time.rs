@@ -163,6 +163,7 @@ impl TimeGuard {
             | Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
+            | Command::Rebase { .. }
             | Command::Deliver
             | Command::End(_)
             | Command::Acknowledge
