@@ -121,7 +121,7 @@ impl Effect {
             Self::Chamber(Monitor::First, fault) => [fault.lie(), Lie::None],
             Self::Chamber(Monitor::Second, fault) => [Lie::None, fault.lie()],
             Self::BothChambers(fault) => [fault.lie(), fault.lie()],
-            Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
+            Self::Chamber(Monitor::BeamCharge, _) | Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
         }
     }
 }
