@@ -76,6 +76,9 @@ pub struct Run {
     /// delivered whole.
     #[arg(long, value_name = "MU", requires = "output_check_done", requires = "plan")]
     pub accept_remaining: Option<f64>,
+    /// Readings of thermometers and barometers, for a machine with vented chambers.
+    #[arg(long)]
+    pub air: Option<PathBuf>,
     /// The physicist found the cause of the dosimetry fault that came twice in 30 days.
     #[arg(long)]
     pub repeated_fault_cleared: bool,

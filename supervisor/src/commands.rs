@@ -9,10 +9,12 @@ use beam_drivers::sim::Injection;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use crate::air_file;
 use crate::cli;
 use crate::config::{self, Kind, Problem, shipped};
 use crate::demo;
 use crate::describe::cleared_by;
+use crate::fault_history;
 use crate::prepared::Prepared;
 use crate::replay;
 use crate::report::Report;
@@ -156,6 +158,7 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
             Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?
         }
     };
+    let prepared = in_its_air(prepared, arguments)?;
     let wish = run::Wish {
         site,
         seal,
@@ -181,6 +184,24 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
                 RunError::Io(_) => exit::FAILED,
             };
             Err(fail(code, format!("run: {error}")))
+        }
+    }
+}
+
+/// A machine with vented chambers arms nothing without a reading of their air.
+fn in_its_air(prepared: Prepared, arguments: &cli::Run) -> Result<Prepared, Failure> {
+    let Some(site_kpa) = prepared.needs_air else { return Ok(prepared) };
+    let now = i64::try_from(fault_history::wall_seconds()).unwrap_or(i64::MAX);
+    match &arguments.air {
+        Some(path) => {
+            let factor = air_file::read(path, site_kpa, now).map_err(|what| fail(exit::CONFIGURATION, what))?;
+            Ok(prepared.in_air(factor))
+        }
+        None => {
+            let fault = Fault::TemperaturePressure;
+            let what =
+                format!("{} {}: the chambers are vented, and no --air FILE is given", fault.code(), fault.name());
+            Err(fail(exit::CONFIGURATION, format!("run: {what}\n    fix: {}", fault.action())))
         }
     }
 }

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod air;
 pub mod beam_charge;
 pub mod beam_off;
 pub mod chamber;

@@ -100,6 +100,8 @@ pub struct Profile {
     pub readback_missing: Vec<Readback>,
     /// Pressure at the site in kPa, where it is given.
     pub site_pressure_kpa: Option<f64>,
+    /// Whether the chambers are vented, so that nothing is armed without a reading of the air.
+    pub is_vented: bool,
     /// What is to be said of this profile whenever it is used.
     pub notices: Vec<Problem>,
 }
@@ -138,7 +140,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let (machine, pc_per_mu) = read_machine(&top, &kind, &beams, period_scale);
     let energy_tolerance = read_energy_tolerance(&top, &beams);
     let real_time = top.word("real-time", &[("required", RealTime::Required), ("wanted", RealTime::Wanted)]);
-    read_chamber_kind(&top);
+    let is_vented = read_chamber_kind(&top);
     let site_pressure_kpa = top.optional_number("site-pressure-kpa", range(50.0, 110.0, "air pressure at the site"));
     let beam_inhibit = read_beam_inhibit(&top, kind.beam);
     let readback_missing = top.optional_words("readback-missing", Readback::WORDS).unwrap_or_default();
@@ -165,6 +167,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
         beam_inhibit,
         readback_missing,
         site_pressure_kpa,
+        is_vented: is_vented?,
         notices: notices?,
     })
 }
@@ -310,11 +313,15 @@ fn read_energy_tolerance(top: &Section<'_, '_>, beams: &[NominalBeam]) -> Option
     Some(tolerance)
 }
 
-fn read_chamber_kind(top: &Section<'_, '_>) {
-    if top.word("chambers", &[("sealed", false), ("vented", true)]) == Some(true) {
-        let what = "`chambers` = \"vented\": their charge depends on the weather, and no thermometer and barometer are read yet";
-        top.problem("chambers", what, "use sealed chambers; there is no way around this in the profile");
+/// Whether the chambers are vented: then their charge depends on the weather, and the site's usual pressure must be known.
+fn read_chamber_kind(top: &Section<'_, '_>) -> Option<bool> {
+    let vented = top.word("chambers", &[("sealed", false), ("vented", true)])?;
+    if vented && !top.has("site-pressure-kpa") {
+        let what = "`site-pressure-kpa` is missing: `chambers` = \"vented\", so their charge depends on the weather";
+        let fix = "add `site-pressure-kpa =` the usual air pressure at the site, of 50 to 110 kPa; each arming also needs a reading of thermometers and barometers";
+        top.missing("site-pressure-kpa", what, fix);
     }
+    Some(vented)
 }
 
 /// What else holds the beam, which a gate that does not count pulses needs while it is proven.
