@@ -30,7 +30,7 @@ const AT_ONCE: (u64, f64) = (4, 0.2);
 
 /// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
 /// take longer than some plans to show.
-const MAY_COMPLETE: [Injection; 25] = [
+const MAY_COMPLETE: [Injection; 32] = [
     Injection::DuplicateFrame,
     Injection::LostFrame,
     Injection::BothLow6,
