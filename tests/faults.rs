@@ -134,6 +134,8 @@ const TABLE: &[(I, In, Before)] = &[
     (I::GateLeaseOffByOne, Unseen, Refuses(F::ProofFailed)),
     (I::HardwareInterlock, Interrupts(&[]), Refuses(F::GateNotTakenUp)),
     (I::RateHigh, Slowly(&[F::RateHigh], LOCK, WindowTenths(22)), Beam),
+    // a warning: the time guard ends it where the plan is long enough
+    (I::RateSlow, Unseen, Nothing),
     (I::RateLow, Slowly(&[F::RateLow], LOCK, WindowTenths(12)), Beam),
     (I::OutputHigh, Trips(&[F::PulseHigh], D1 | D2 | LOCK, Pulses(0)), Beam),
     (I::Energy, Trips(&[F::Energy], LOCK, Pulses(0)), Refuses(F::Energy)),

@@ -162,6 +162,7 @@ fn machine(beam: Beam, pulse: Dose, period: Span) -> Machine {
         // 0.2 and 0.44 MU a minute, in 0.1 pA
         leakage_warn: 666,
         leakage_block: 1466,
+        electrometer: None,
     };
     Machine {
         timing: Timing {

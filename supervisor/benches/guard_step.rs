@@ -27,6 +27,7 @@ fn machine() -> Machine {
         voltage_tolerance: 300,
         leakage_warn: 666,
         leakage_block: 1466,
+        electrometer: None,
     };
     Machine {
         timing: Timing {

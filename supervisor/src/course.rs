@@ -42,8 +42,7 @@ pub struct Course {
     ids: u16,
     state: State,
     since: Ticks,
-    pulses: u64,
-    last_pulse: Ticks,
+    last_open: Ticks,
     limit: Ticks,
 }
 
@@ -67,8 +66,7 @@ impl Course {
             ids: 2,
             state: State::Inhibited,
             since: Ticks::ZERO,
-            pulses: 0,
-            last_pulse: Ticks::ZERO,
+            last_open: Ticks::ZERO,
             limit: Ticks::ZERO.after(prepared.order.time_limit.times(2)).after(SPARE),
         }
     }
@@ -93,9 +91,8 @@ impl Course {
         if self.progress.state != self.state {
             (self.state, self.since) = (self.progress.state, self.world.now());
         }
-        let pulses = self.world.unit().pulses();
-        if pulses != self.pulses {
-            (self.pulses, self.last_pulse) = (pulses, self.world.now());
+        if self.world.unit().gate_state() == GateState::Open {
+            self.last_open = self.world.now();
         }
     }
 
@@ -109,15 +106,13 @@ impl Course {
         if self.world.is_expectant() {
             return false;
         }
-        let waited = now.since(self.since.max(self.last_pulse));
+        let waited = now.since(self.since.max(self.last_open));
         match self.progress.state {
             // whatever the gate still lets pass
             State::Complete | State::Tripped => now.since(self.since) > AFTER_END,
             State::Inhibited | State::Ready | State::Interrupted => waited > PATIENCE,
             // whoever should go on may be dead
-            State::Proving | State::Armed | State::Delivering => {
-                waited > PATIENCE.times(2) && self.world.unit().gate_state() != GateState::Open
-            }
+            State::Proving | State::Armed | State::Delivering => waited > PATIENCE.times(2),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use beam_core::air::AirFactor;
 use beam_core::limits::{backup, charge_for, expected_time, time_limit};
-use beam_core::machine::{Beam, Machine, Order, Protection, SetUp};
+use beam_core::machine::{Beam, Machine, Order, SetUp};
 use beam_core::units::{Charge, Dose, Span};
 use beam_core::wire::Docking;
 
@@ -27,7 +27,7 @@ pub struct Prepared {
     pub notices: Vec<String>,
     /// By how much periods are stretched.
     pub period_scale: u32,
-    /// Whether the chambers' frames carry no protection.
+    /// Whether some frames that are believed carry no protection.
     pub is_unprotected: bool,
     /// The usual air pressure at the site in kPa, where the chambers are vented and their air is not yet corrected for.
     pub needs_air: Option<f64>,
@@ -98,7 +98,7 @@ impl Prepared {
                 .chain(profile.is_vented.then(|| NOT_CORRECTED.to_owned()))
                 .collect(),
             period_scale: profile.period_scale,
-            is_unprotected: profile.machine.protection == Protection::None,
+            is_unprotected: profile.machine.is_unprotected(),
             needs_air: profile.site_pressure_kpa.filter(|_| profile.is_vented),
             requires_real_time: profile.real_time == RealTime::Required,
         }

@@ -28,6 +28,7 @@ pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitCo
         },
         output_noise: OUTPUT_NOISE,
         chambers: [chamber(&first, 1.0), chamber(&second, SECOND_CHAMBER_GAIN)],
+        electrometers: [first.electrometer, second.electrometer],
         beam_charge: machine
             .beam_charge
             .zip(order.beam_charge)

@@ -5,7 +5,7 @@ use beam_core::guard::Guard;
 use beam_core::machine::Machine;
 use beam_core::note::Command;
 use beam_core::record::Record;
-use beam_core::wire::{self, BEAM_CHARGE, GATE_STATUS, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
+use beam_core::wire::{self, BEAM_CHARGE, GATE_STATUS, LINAC_STATUS, MON1_STATUS, MON2_STATUS};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::hot::Seat;
@@ -27,15 +27,16 @@ pub const fn permit_bus(who: wire::Guard, machine: &Machine) -> Bus {
 /// The identifiers that `who` hears on `bus`; its own permit is among them, for its echo and for impostors.
 #[must_use]
 pub fn hears(who: wire::Guard, bus: Bus, machine: &Machine) -> Vec<u16> {
+    let (first, second) = (machine.dose_id(1), machine.dose_id(2));
     let mut ids: Vec<u16> = match (who, bus) {
-        (wire::Guard::Dose1, Bus::A) => vec![GATE_STATUS, MON1_DOSE],
-        (wire::Guard::Dose2, Bus::B) => vec![GATE_STATUS, MON2_DOSE],
-        (wire::Guard::Dose2, Bus::A) if machine.single_bus => vec![GATE_STATUS, MON2_DOSE],
-        (wire::Guard::Time, Bus::A) if machine.single_bus => vec![GATE_STATUS, MON1_DOSE, MON2_DOSE],
-        (wire::Guard::Time, Bus::A) => vec![GATE_STATUS, MON1_DOSE],
-        (wire::Guard::Time, Bus::B) => vec![MON2_DOSE],
+        (wire::Guard::Dose1, Bus::A) => vec![GATE_STATUS, first],
+        (wire::Guard::Dose2, Bus::B) => vec![GATE_STATUS, second],
+        (wire::Guard::Dose2, Bus::A) if machine.single_bus => vec![GATE_STATUS, second],
+        (wire::Guard::Time, Bus::A) if machine.single_bus => vec![GATE_STATUS, first, second],
+        (wire::Guard::Time, Bus::A) => vec![GATE_STATUS, first],
+        (wire::Guard::Time, Bus::B) => vec![second],
         // both monitors' identifiers on both buses: swapped cables are a fault of their own
-        (wire::Guard::Interlock, _) => vec![GATE_STATUS, MON1_DOSE, MON2_DOSE, MON1_STATUS, MON2_STATUS],
+        (wire::Guard::Interlock, _) => vec![GATE_STATUS, first, second, MON1_STATUS, MON2_STATUS],
         (wire::Guard::Dose1, Bus::B) | (wire::Guard::Dose2, Bus::A) => vec![],
     };
     if machine.single_bus && bus == Bus::B {

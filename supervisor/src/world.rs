@@ -13,7 +13,7 @@ use beam_core::note::Input;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::{self, Guard};
+use beam_core::wire::Guard;
 use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
 use crate::conductor::{Conductor, Entry};
@@ -34,20 +34,8 @@ use fate::{Delivery, Fate};
 pub use host::Stopped;
 use host::{Host, SESSION_PERIOD};
 
-/// Identifiers of the contract, for the table of listeners.
-const IDENTIFIERS: [u16; 11] = [
-    wire::PERMIT_DOSE1,
-    wire::PERMIT_DOSE2,
-    wire::PERMIT_TIME,
-    wire::PERMIT_INTERLOCK,
-    wire::GATE_STATUS,
-    wire::MON1_DOSE,
-    wire::MON2_DOSE,
-    wire::BEAM_CHARGE,
-    wire::MON1_STATUS,
-    wire::MON2_STATUS,
-    wire::LINAC_STATUS,
-];
+/// How many identifiers of eleven bits there are, for the table of listeners.
+const IDENTIFIERS: usize = 0x800;
 
 /// One thing that somebody who stands beside the buses sees.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +58,7 @@ pub struct World {
     generation: u16,
     wires: [Wire; 2],
     /// Who hears which identifier on which bus, as sums of [`Guard::bit`].
-    listeners: [[u8; IDENTIFIERS.len()]; 2],
+    listeners: Box<[[u8; IDENTIFIERS]; 2]>,
     fate: Fate,
     deeds: VecDeque<Deed>,
     /// The state in which the session was seen last, and whether a beam was begun by this process.
@@ -96,13 +84,11 @@ impl World {
     /// A world in which everything was just switched on and these mishaps are to come.
     #[must_use]
     pub fn befallen(machine: &Machine, unit: &UnitConfig, seed: u64, mishaps: &[Mishap]) -> Self {
-        let mut listeners = [[0; IDENTIFIERS.len()]; 2];
-        for (bus, row) in [Bus::A, Bus::B].into_iter().zip(&mut listeners) {
+        let mut listeners = Box::new([[0; IDENTIFIERS]; 2]);
+        for (bus, row) in [Bus::A, Bus::B].into_iter().zip(listeners.iter_mut()) {
             for guard in Guard::ALL {
                 for id in hears(guard, bus, machine) {
-                    if let Some(place) = place_of(id) {
-                        row[place] |= guard.bit();
-                    }
+                    row[usize::from(id) % IDENTIFIERS] |= guard.bit();
                 }
             }
         }
@@ -354,8 +340,7 @@ impl World {
         if flight.sender != Sender::Outside {
             self.gate_receives(bus, &flight.frame);
         }
-        let Some(place) = place_of(flight.frame.id) else { return };
-        let listening = self.listeners[index(bus)][place];
+        let listening = self.listeners[index(bus)][usize::from(flight.frame.id) % IDENTIFIERS];
         for guard in Guard::ALL {
             if listening & guard.bit() != 0 {
                 let origin = self.origin(guard, flight.sender);
@@ -371,7 +356,7 @@ impl World {
         if sender != Sender::Outside {
             deliveries.push(Delivery { to: Receiver::Gate, bus, origin: Origin::Wire, frame });
         }
-        let listening = place_of(frame.id).map_or(0, |place| self.listeners[index(bus)][place]);
+        let listening = self.listeners[index(bus)][usize::from(frame.id) % IDENTIFIERS];
         for guard in Guard::ALL.into_iter().filter(|guard| listening & guard.bit() != 0) {
             deliveries.push(Delivery { to: Receiver::Guard(guard), bus, origin: self.origin(guard, sender), frame });
         }
@@ -451,29 +436,5 @@ const fn index(bus: Bus) -> usize {
     match bus {
         Bus::A => 0,
         Bus::B => 1,
-    }
-}
-
-const fn place_of(id: u16) -> Option<usize> {
-    Some(match id {
-        0x011..=0x014 => (id - 0x011) as usize,
-        0x020 => 4,
-        0x101..=0x103 => (id - 0x101) as usize + 5,
-        0x111 | 0x112 => (id - 0x111) as usize + 8,
-        0x201 => 10,
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_identifier_has_its_place() {
-        for (place, id) in IDENTIFIERS.into_iter().enumerate() {
-            assert_eq!(place_of(id), Some(place));
-        }
-        assert_eq!(place_of(0x7FF), None);
     }
 }

@@ -6,9 +6,10 @@
 //! can be wrong ([`ChamberDefects`]).
 
 use beam_core::frame::{Bus, Frame, next_alive};
-use beam_core::units::{ChargeCounter, Span, Ticks};
-use beam_core::wire::{ChamberMode, ChamberStatus, DoseReading, dose_flag};
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{ChamberMode, ChamberStatus, dose_flag};
 
+use super::electrometer::{Measured, Speaks, Voice};
 use super::noise::Noise;
 
 /// An electrometer and its chamber, as built and calibrated.
@@ -37,8 +38,8 @@ pub struct ChamberFrames {
     pub dose_id: u16,
     /// Identifier of its status; none for the beam charge sensor.
     pub status_id: Option<u16>,
-    /// Picocoulombs that one count of its Charge stands for.
-    pub picocoulombs_per_count: f64,
+    /// What its readings look like.
+    pub speaks: Speaks,
     /// A reading at least this often.
     pub dose_period: Span,
     /// A status at least this often.
@@ -118,14 +119,17 @@ pub struct Chamber {
     frames: ChamberFrames,
     defects: ChamberDefects,
     noise: Noise,
-    pulses: u16,
-    counter: u32,
+    pulses: u64,
+    counter: i64,
+    /// Counts of the last pulse, and whether it was told yet.
+    last_pulse: i64,
+    pulse_is_new: bool,
     /// Measured and not yet a whole count, 0 to 1.
     remainder: f64,
     measured_to: Ticks,
     /// Whether beam was measured since the last reading, for a machine without pulses.
     beam_seen: bool,
-    dose_alive: u8,
+    voice: Voice,
     dose_due: Ticks,
     status_alive: u8,
     status_due: Ticks,
@@ -145,6 +149,8 @@ impl Chamber {
             1 => (u16::MAX / 2 - u16::from(p0 % 16), u32::MAX / 2 - (u32::from_le_bytes([c0, c1, c2, 0]) >> 4)),
             _ => anywhere,
         };
+        let voice = Voice::new(frames.speaks, frames.dose_id);
+        let frames = ChamberFrames { dose_period: voice.period(frames.dose_period), ..frames };
         let dose_due = Ticks::ZERO.after(noise.span_below(frames.dose_period));
         let first_status = Ticks::ZERO.after(noise.span_below(frames.status_period));
         Self {
@@ -152,12 +158,14 @@ impl Chamber {
             frames,
             defects: ChamberDefects::default(),
             noise,
-            pulses,
-            counter,
+            pulses: u64::from(pulses),
+            counter: i64::from(counter),
+            last_pulse: 0,
+            pulse_is_new: false,
             remainder: 0.0,
             measured_to: Ticks::ZERO,
             beam_seen: false,
-            dose_alive: 0,
+            voice,
             dose_due,
             status_alive: 0,
             status_due: if frames.status_id.is_some() { first_status } else { Ticks::from_nanos(u64::MAX) },
@@ -198,7 +206,10 @@ impl Chamber {
             self.pulses = self.pulses.wrapping_add(1);
         }
         let once = std::mem::replace(&mut self.defects.response_once, 1.0);
+        let before = self.counter;
         self.measure_beam(mu * once, self.defects.full_scale);
+        self.last_pulse = self.counter.wrapping_sub(before);
+        self.pulse_is_new = !self.defects.frozen;
         self.send_reading(now, out);
     }
 
@@ -237,12 +248,11 @@ impl Chamber {
         if self.defects.charge_stuck || self.defects.frozen {
             return;
         }
-        let counts = self.remainder + picocoulombs / self.frames.picocoulombs_per_count;
+        let counts = self.remainder + picocoulombs / self.voice.picocoulombs_per_count();
         let whole = counts.floor();
         self.remainder = counts - whole;
-        // counts of one pulse stay far inside i64; the counter itself is modulo 2^32 by contract
-        let [b0, b1, b2, b3, ..] = (whole as i64).to_le_bytes();
-        self.counter = self.counter.wrapping_add(u32::from_le_bytes([b0, b1, b2, b3]));
+        // counts of one pulse stay far inside i64; the counter itself is sent modulo the width of its field
+        self.counter = self.counter.wrapping_add(whole as i64);
     }
 
     fn send_reading(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
@@ -259,25 +269,29 @@ impl Chamber {
         }
         let spoil = self.defects.spoil.take();
         if spoil == Some(Spoil::AliveJump) {
-            self.dose_alive = (self.dose_alive + 4) % 15;
+            self.voice.leap();
         }
-        let charge = ChargeCounter::from_raw(self.counter);
-        let reading = DoseReading { flags: self.defects.flags, pulses: self.pulses, charge };
-        let mut frame = reading.encode(self.frames.dose_id, self.dose_alive);
+        let measured = Measured {
+            flags: self.defects.flags,
+            pulses: self.pulses,
+            charge: self.counter,
+            last_pulse: self.last_pulse,
+            pulse_is_new: std::mem::take(&mut self.pulse_is_new),
+        };
+        let mut frame = self.voice.frame(&measured);
         if !self.defects.alive_stuck {
-            self.dose_alive = next_alive(self.dose_alive);
+            self.voice.go_on();
         }
         let times = match spoil {
             Some(Spoil::Lost) => 0,
             Some(Spoil::Twice) => 2,
             Some(Spoil::Crc | Spoil::AliveJump | Spoil::Short) | None => 1,
         };
-        let [crc, .., last] = &mut frame.data;
         match spoil {
-            Some(Spoil::Crc) => *crc ^= 1,
+            Some(Spoil::Crc) => frame.data[0] ^= 1,
             Some(Spoil::Short) => {
-                frame.length = 7;
-                *last = 0;
+                frame.length -= 1;
+                frame.data[usize::from(frame.length)..].fill(0);
             }
             Some(Spoil::AliveJump | Spoil::Twice | Spoil::Lost) | None => {}
         }

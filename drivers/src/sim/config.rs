@@ -1,5 +1,6 @@
 //! The numbers of a simulated treatment unit, all of them given by the caller.
 
+use beam_core::extraction::Electrometer;
 use beam_core::frame::Bus;
 use beam_core::units::Span;
 use beam_core::wire::Docking;
@@ -38,6 +39,8 @@ pub struct UnitConfig {
     pub output_noise: f64,
     /// Monitor 1 and monitor 2.
     pub chambers: [ChamberConfig; 2],
+    /// Their electrometers, where these do not speak the bus contract.
+    pub electrometers: [Option<Electrometer>; 2],
     /// The beam charge sensor.
     pub beam_charge: Option<BeamCharge>,
     /// Periods.
@@ -73,6 +76,7 @@ impl UnitConfig {
             beam: Beam::Pulses { period: Span::from_millis(100), mu_per_pulse: 5.0 },
             output_noise: 0.01,
             chambers: [chamber, chamber],
+            electrometers: [None, None],
             beam_charge: None,
             periods: Periods {
                 gate: Span::from_millis(5),

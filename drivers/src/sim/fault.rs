@@ -240,6 +240,9 @@ injections! {
     RateLow "rate-low" [Linac(LinacFault::Rate(40))]
         "the pulse rate (without pulses: the dose rate) is 40 % of what it should be"
         => "interlock: rate, below 0.5 x";
+    RateSlow "rate-slow" [Linac(LinacFault::Rate(65))]
+        "the pulse rate (without pulses: the dose rate) is 65 % of what it should be"
+        => "interlock: a warning only; time, where the plan is long enough";
     OutputHigh "output-high" [Linac(LinacFault::Output(250))]
         "each pulse really is 2.5 times what it should be"
         => "interlock: chamber lies, high; dose 1 and dose 2 in any case";

@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `gate` | the gate in hardware, rule by rule; `channel` is what it makes of one permit |
 //! | `chamber` | a monitor chamber with its electrometer; the beam charge sensor |
+//! | `electrometer` | how a reading becomes a frame: by the bus contract, or as another electrometer sends it |
 //! | `linac` | pulse train or kV beam, set-up as sensed; `console` is the beam request |
 //! | `fault` | faults by name; `effect` is what each does |
 //! | `unit` | all of it on virtual time: [`Unit`] |
@@ -28,6 +29,7 @@ mod channel;
 mod config;
 mod console;
 mod effect;
+mod electrometer;
 mod fault;
 mod gate;
 mod linac;
@@ -38,6 +40,7 @@ mod unit;
 pub use chamber::{Chamber, ChamberConfig, ChamberDefects, ChamberFrames, Spoil};
 pub use config::{BeamCharge, Periods, UnitConfig};
 pub use effect::Lie;
+pub use electrometer::Speaks;
 pub use fault::{Injection, UnknownFault};
 pub use gate::{Channels, Gate, GateConfig, GateDefects, permit_bus};
 pub use linac::{Beam, Linac, SetUp};

@@ -11,6 +11,7 @@ use beam_core::wire::{BEAM_CHARGE, GateState, GateStatus, MON1_DOSE, MON1_STATUS
 use super::chamber::{Chamber, ChamberFrames};
 use super::config::UnitConfig;
 use super::console::Console;
+use super::electrometer::Speaks;
 use super::fault::Injection;
 use super::gate::{Gate, GateConfig};
 use super::linac::{Beam, Linac};
@@ -82,14 +83,18 @@ impl Unit {
         let first_report = Ticks::ZERO.after(Noise::new(seed, 4).span_below(periods.gate));
         let gate = Gate::new(gate_config, Ticks::ZERO, first_report);
         let [one, two] = config.chambers;
-        let frames = |bus, dose_id, status_id, picocoulombs_per_count| ChamberFrames {
+        let frames = |bus, dose_id, status_id, speaks| ChamberFrames {
             bus: config.bus(bus),
             dose_id,
             status_id,
-            picocoulombs_per_count,
+            speaks,
             dose_period: periods.dose,
             status_period: periods.status,
         };
+        let [first, second] = config.electrometers.map(|electrometer| match electrometer {
+            Some(electrometer) => Speaks::Electrometer(electrometer),
+            None => Speaks::Contract { picocoulombs_per_count: 1.0 },
+        });
         let status_bus = config.bus(config.linac_status_bus);
         let mut pending = injections.to_vec();
         pending.sort_by_key(|&(injection, pulse)| (pulse, injection.effect().happens_once()));
@@ -112,12 +117,13 @@ impl Unit {
             reference: damaged.then(|| gate.clone()),
             gate,
             chambers: [
-                Chamber::new(one, frames(Bus::A, MON1_DOSE, Some(MON1_STATUS), 1.0), seed, 1),
-                Chamber::new(two, frames(Bus::B, MON2_DOSE, Some(MON2_STATUS), 1.0), seed, 2),
+                Chamber::new(one, frames(Bus::A, MON1_DOSE, Some(MON1_STATUS), first), seed, 1),
+                Chamber::new(two, frames(Bus::B, MON2_DOSE, Some(MON2_STATUS), second), seed, 2),
             ],
-            beam_charge: config
-                .beam_charge
-                .map(|fitted| Chamber::new(fitted.sensor, frames(fitted.bus, BEAM_CHARGE, None, 10.0), seed, 3)),
+            beam_charge: config.beam_charge.map(|fitted| {
+                let speaks = Speaks::Contract { picocoulombs_per_count: 10.0 };
+                Chamber::new(fitted.sensor, frames(fitted.bus, BEAM_CHARGE, None, speaks), seed, 3)
+            }),
             linac: Linac::new(config.beam, config.output_noise, config.set_up, status_bus, periods.status, seed),
             console: Console::new(config.request_after, config.request_hold),
             pending,

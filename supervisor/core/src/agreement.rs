@@ -63,9 +63,21 @@ impl Agreement {
     /// Judges the two doses at equal counts: they may differ by 5 % or by 3 pulses, whichever is more.
     #[must_use]
     pub fn doses(&self, first: Dose, second: Dose) -> Option<FaultReport> {
+        self.doses_within(first, second, Dose::ZERO)
+    }
+
+    fn doses_within(&self, first: Dose, second: Dose, uncounted: Dose) -> Option<FaultReport> {
         let apart = first.minus(second).size();
-        let limit = self.pulse.times(3).larger(first.larger(second).percent(5));
+        let limit = self.pulse.times(3).larger(first.larger(second).percent(5)).plus(uncounted);
         (apart > limit).then(|| FaultReport::of(Fault::ChambersDisagree).measured(apart.micro_mu(), limit.micro_mu()))
+    }
+
+    /// Judges the two doses at these counts of pulses. Where the counts differ within the window, the pulses that one
+    /// chamber has not counted yet are allowed for, each up to twice the expected one; a chamber that missed a count for
+    /// good is judged like any other.
+    #[must_use]
+    pub fn doses_at_counts(&self, first: Dose, second: Dose, [a, b]: [u32; 2]) -> Option<FaultReport> {
+        self.doses_within(first, second, self.pulse.times(a.abs_diff(b).saturating_mul(2)))
     }
 
     /// Judges the two doses at the end of a delivery: over 2 % (and over one pulse) is to be acknowledged.

@@ -9,13 +9,15 @@ use crate::note::FaultReport;
 use crate::units::{Charge, Span, Ticks};
 use crate::wire::{GateState, GateStatus};
 
+/// Charge is compared with leakage over at least this long before it is counted anew.
+const BEGIN_ANEW: Span = Span::from_secs(1);
+
 /// The counts from which anything more is beam that nobody asked for.
 #[derive(Clone, Copy, Debug)]
 struct Base {
-    at: Ticks,
     gate: u32,
     pulses: [u32; 3],
-    charge: [Charge; 2],
+    charge: [(Ticks, Charge); 2],
 }
 
 /// The watch on a beam that should be off.
@@ -90,14 +92,15 @@ impl BeamOff {
         } else {
             self.open_since = None;
         }
-        let Some(base) = &self.base else {
+        let Some(base) = &mut self.base else {
             if now.since(off_since) > self.settle {
                 let Counts { gate, pulses, charge } = *counts;
-                self.base = Some(Base { at: now, gate: gate.pulses, pulses, charge });
+                self.base = Some(Base { gate: gate.pulses, pulses, charge: charge.map(|charge| (now, charge)) });
             }
             return None;
         };
-        Self::more_than(base, counts).or_else(|| self.charge_above_leakage(now, base, counts))
+        Self::more_than(base, counts)
+            .or_else(|| Self::charge_above_leakage(now, base, counts, self.leakage, self.pulse))
     }
 
     fn more_than(base: &Base, counts: &Counts) -> Option<FaultReport> {
@@ -112,20 +115,31 @@ impl BeamOff {
             .or(fault(beam, base_beam, FaultReport::BEAM_CHARGE))
     }
 
-    fn charge_above_leakage(&self, now: Ticks, base: &Base, counts: &Counts) -> Option<FaultReport> {
-        let millis = i64::try_from(now.since(base.at).millis()).unwrap_or(i64::MAX);
-        let judge = |monitor: u8, charge: Charge, base: Charge, leakage: i32, pulse: Charge| {
+    /// A chamber that has collected less than leakage could have brought begins anew from there, so that a long rest
+    /// earns no credit for charge that comes later.
+    fn charge_above_leakage(
+        now: Ticks,
+        base: &mut Base,
+        counts: &Counts,
+        leakage: [i32; 2],
+        pulse: [Charge; 2],
+    ) -> Option<FaultReport> {
+        let judge = |monitor: u8, charge: Charge, base: &mut (Ticks, Charge), leakage: i32, pulse: Charge| {
+            let millis = i64::try_from(now.since(base.0).millis()).unwrap_or(i64::MAX);
             // 0.1 pA times a millisecond is 1e-4 pC; and one pulse may always arrive late
-            let leaked = i64::from(leakage).saturating_mul(millis) / 10_000;
-            let limit = Charge::from_picocoulombs(leaked).plus(pulse);
-            let collected = charge.minus(base);
+            let leaked = Charge::from_picocoulombs(i64::from(leakage).saturating_mul(millis) / 10_000);
+            let limit = leaked.plus(pulse);
+            let collected = charge.minus(base.1);
+            if collected <= leaked && now.since(base.0) >= BEGIN_ANEW {
+                *base = (now, charge);
+            }
             (pulse > Charge::ZERO && collected > limit).then(|| {
                 let report = FaultReport::of(Fault::ChargeWhileClosed).monitor(monitor);
                 report.measured(collected.picocoulombs(), limit.picocoulombs())
             })
         };
-        let ([first, second], [base_first, base_second]) = (counts.charge, base.charge);
-        let ([leak_first, leak_second], [pulse_first, pulse_second]) = (self.leakage, self.pulse);
+        let ([first, second], [base_first, base_second]) = (counts.charge, &mut base.charge);
+        let ([leak_first, leak_second], [pulse_first, pulse_second]) = (leakage, pulse);
         judge(1, first, base_first, leak_first, pulse_first)
             .or_else(|| judge(2, second, base_second, leak_second, pulse_second))
     }

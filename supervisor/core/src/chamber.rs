@@ -8,8 +8,8 @@ use crate::frame::{Frame, Origin};
 use crate::hearing::{Heard, Hearing};
 use crate::machine::{Beam, Machine, Order};
 use crate::note::{FaultReport, FrameCounts};
+use crate::reading::{Progress, Source, Step, dose_flag};
 use crate::units::{Charge, Span, Ticks};
-use crate::wire::{DoseReading, dose_flag};
 
 /// On a machine without pulses a stretch of beam this long is judged as if it were a pulse.
 pub const STRETCH: Span = Span::from_millis(100);
@@ -33,7 +33,7 @@ pub struct Reading {
 pub struct Chamber {
     monitor: u8,
     hearing: Hearing,
-    last: Option<DoseReading>,
+    source: Source,
     charge: Charge,
     peak: Charge,
     pulses: u32,
@@ -55,15 +55,20 @@ impl Chamber {
     #[must_use]
     pub const fn new(monitor: u8, machine: &Machine) -> Self {
         let [first, second] = machine.monitors;
+        let own = if monitor == 1 { first } else { second };
+        let extraction = match &own.electrometer {
+            Some(electrometer) => Some(&electrometer.extraction),
+            None => None,
+        };
         Self {
             monitor,
-            hearing: Hearing::new(machine.protection),
-            last: None,
+            hearing: Hearing::new(machine.dose_protection(monitor)),
+            source: Source::new(extraction),
             charge: Charge::ZERO,
             peak: Charge::ZERO,
             pulses: 0,
             expected: Charge::ZERO,
-            full_scale: if monitor == 1 { first.full_scale } else { second.full_scale },
+            full_scale: own.full_scale,
             continuous: matches!(machine.beam, Beam::Continuous),
             uncounted: Charge::ZERO,
             stretch: Span::ZERO,
@@ -86,6 +91,24 @@ impl Chamber {
         self.low_run = 0;
         self.no_signal_run = 0;
         self.still_run = 0;
+    }
+
+    /// The delivery is armed and its beam has not begun: leakage and drift are no dose of it, and what they bring over
+    /// minutes is not to be taken for a pulse, nor for a fall. Each reading was judged by itself, and charge above leakage
+    /// is found by the watch on the beam that should be off.
+    pub fn rest(&mut self) {
+        if self.pulses == 0 {
+            self.peak = self.charge;
+            self.uncounted = Charge::ZERO;
+        }
+    }
+
+    /// The beam of the delivery begins: what was collected before its first pulse is no dose of it.
+    pub fn start(&mut self) {
+        if self.pulses == 0 {
+            self.charge = Charge::ZERO;
+        }
+        self.rest();
     }
 
     /// Charge of this delivery.
@@ -130,22 +153,23 @@ impl Chamber {
             Heard::Repeat => return Ok(None),
             Heard::Fresh => {}
         }
-        let reading = DoseReading::decode(frame);
-        let Some(before) = self.last.replace(reading) else {
-            self.last_at = now;
-            return self.flagged(reading.flags).map(|()| Some(Reading::default()));
-        };
+        let Step { flags, progress } = self.source.step(frame);
         let elapsed = now.since(self.last_at);
         self.last_at = now;
-        let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
-        let charge = reading.charge.since(before.charge);
+        let (pulses, charge) = match progress {
+            Progress::First => return self.flagged(flags).map(|()| Some(Reading::default())),
+            Progress::Further { pulses, charge } => (pulses, charge),
+            Progress::Broken { now, before, charge } => {
+                self.charge = self.charge.plus(charge);
+                return Err(self.report(Fault::ChamberRestarted, now, before));
+            }
+        };
         self.charge = self.charge.plus(charge);
-        if pulses >= 0x8000 {
-            // sixteen bits that went back: the electronics began anew
-            return Err(self.report(Fault::ChamberRestarted, i64::from(reading.pulses), i64::from(before.pulses)));
-        }
         self.pulses = self.pulses.saturating_add(pulses);
-        self.flagged(reading.flags)?;
+        if self.hearing.lost() > 0 && self.source.needs_every_frame() {
+            return Err(self.report(Fault::ChamberRestarted, i64::from(self.hearing.lost()), 0));
+        }
+        self.flagged(flags)?;
         if self.expected > Charge::ZERO {
             if self.continuous {
                 self.judge_stretch(charge, elapsed, beam)?;

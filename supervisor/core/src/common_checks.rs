@@ -7,7 +7,7 @@ use crate::hearing::Hearing;
 use crate::machine::{Machine, Timing};
 use crate::note::FaultReport;
 use crate::units::{Span, Ticks};
-use crate::wire::{MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
+use crate::wire::{MON1_STATUS, MON2_STATUS};
 
 /// The report that nothing believed came for three periods, counted from `since` at the earliest.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn stale(ear: &Hearing, now: Ticks, since: Ticks, period: Span, fault: Fault
 /// Whether a frame of this identifier has no business on this bus because it is the other monitor's.
 #[must_use]
 pub const fn swapped(id: u16, machine: &Machine, bus: Bus) -> bool {
-    let first = matches!(id, MON1_DOSE | MON1_STATUS);
-    let second = matches!(id, MON2_DOSE | MON2_STATUS);
+    let first = id == machine.dose_id(1) || id == MON1_STATUS;
+    let second = id == machine.dose_id(2) || id == MON2_STATUS;
     !machine.single_bus && ((first && matches!(bus, Bus::B)) || (second && matches!(bus, Bus::A)))
 }

@@ -17,7 +17,7 @@ use crate::limits::charge_for;
 use crate::machine::{Beam, Landing, Machine, Order, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
 use crate::units::{Charge, Dose, Span, Ticks};
-use crate::wire::{self, GATE_STATUS, GateStatus, MON1_DOSE, MON2_DOSE, NO_PULSE_LIMIT, Reason};
+use crate::wire::{self, GATE_STATUS, GateStatus, NO_PULSE_LIMIT, Reason};
 
 /// Pulses after which the seen mean stands for the expected charge of the next pulse.
 const PULSES_FOR_MEAN: u32 = 4;
@@ -28,6 +28,7 @@ pub struct DoseGuard {
     /// What every guard has.
     pub common: Common,
     machine: Machine,
+    dose_id: u16,
     chamber: Chamber,
     gate: Hearing,
     limit: Charge,
@@ -46,6 +47,7 @@ impl DoseGuard {
         Self {
             common: Common::new(who, machine),
             machine: *machine,
+            dose_id: machine.dose_id(monitor),
             chamber: Chamber::new(monitor, machine),
             gate: Hearing::new(crate::machine::Protection::E2e),
             limit: Charge::ZERO,
@@ -59,10 +61,6 @@ impl DoseGuard {
         matches!(self.common.who, wire::Guard::Dose1)
     }
 
-    const fn dose_id(&self) -> u16 {
-        if self.is_primary() { MON1_DOSE } else { MON2_DOSE }
-    }
-
     const fn bus(&self) -> Bus {
         if self.is_primary() { Bus::A } else { self.machine.second_bus() }
     }
@@ -72,7 +70,7 @@ impl DoseGuard {
     }
 
     pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        if frame.id == self.dose_id() {
+        if frame.id == self.dose_id {
             // Without pulses only the interlock guard knows whether there should be beam; this one then just integrates.
             match self.chamber.take(now, origin, frame, false, &mut self.common.counts) {
                 Ok(Some(reading)) => self.integrate(now, reading.pulses, reading.charge),
@@ -96,6 +94,9 @@ impl DoseGuard {
     }
 
     fn integrate(&mut self, now: Ticks, pulses: u32, charge: Charge) {
+        if matches!(self.common.phase, Phase::Armed) {
+            self.chamber.rest();
+        }
         if pulses == 0 && !self.is_continuous() {
             return;
         }
@@ -196,7 +197,10 @@ impl DoseGuard {
             Command::Rebase { base } if self.is_primary() && matches!(self.common.phase, Phase::Interrupted) => {
                 self.rebase(*base);
             }
-            Command::Deliver if matches!(self.common.phase, Phase::Delivering) => self.renew(now),
+            Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
+                self.chamber.start();
+                self.renew(now);
+            }
             Command::TakeUp { .. }
             | Command::Prove { .. }
             | Command::Silence

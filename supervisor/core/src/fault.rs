@@ -128,7 +128,7 @@ faults! {
     ChargeFalls = "F-308", Chamber, "charge-falls", "A chamber's charge fell by more than a tenth of a pulse.", "Do not resume. Call the physicist; the electrometer was reset or is broken.", ChamberHonest;
     NoPulse = "F-309", Chamber, "no-pulse", "The gate is open and beam is requested, but no pulse came.", "Call the physicist; check the linac's trigger.", ChamberHonest;
     ChamberReportsFault = "F-310", Chamber, "chamber-reports-fault", "A chamber's electronics report a fault, or are not measuring.", "Call the physicist; read the chamber's own display.", ChamberHonest;
-    ChamberRestarted = "F-311", Chamber, "chamber-restarted", "A chamber's count of pulses fell or jumped: its electronics restarted.", "Do not resume. Call the physicist; an output check is due.", ChamberHonest;
+    ChamberRestarted = "F-311", Chamber, "chamber-restarted", "A chamber's count of pulses fell or jumped: its electronics restarted, or readings were lost.", "Do not resume. Call the physicist; an output check is due.", ChamberHonest;
     BeamChargeRatio = "F-312", Chamber, "beam-charge-ratio", "The chambers' reading for the charge of the beam itself left its baseline.", "Do not resume. Call the physicist; target, foil or chambers changed.", ChamberHonest;
     ChambersDisagree = "F-401", Agreement, "chambers-disagree", "Monitor 1 and monitor 2 differ by more than 5 % and more than 3 pulses.", "Do not resume. Call the physicist; take the larger reading as delivered.", ChambersAgree;
     EndDisagreement = "F-402", Agreement, "end-disagreement", "Monitor 1 and monitor 2 differ by more than 2 % at the end of the delivery.", "Acknowledge before the next beam; tell the physicist today.", ChambersAgree;

@@ -3,10 +3,16 @@
 //! Every frame of the bus contract is AUTOSAR E2E Profile 1, variant 1A: byte 0 is a CRC-8 over the 16-bit Data ID (which
 //! is the CAN identifier) and bytes 1 to 7; the low nibble of byte 1 is an alive counter 0..14. This file is the one
 //! place where a frame becomes trusted ([`Receiver::accept`]) or gets its protection ([`protect`]).
-//! What the bytes mean is the business of `wire`.
+//! What the bytes mean is the business of `wire`. Frames of other electrometers without it are judged by their length and,
+//! where they have one, by their counter of frames ([`Receiver::follow`]).
+
+use crate::extraction::Sequence;
 
 /// The most bytes that a classic CAN frame carries.
 pub const FRAME_BYTES: usize = 8;
+
+/// The bytes that every frame of the bus contract has.
+pub const FRAME_LENGTH: u8 = 8;
 
 /// Largest alive counter; 15 is invalid in Profile 1.
 const ALIVE_MAX: u8 = 14;
@@ -145,7 +151,7 @@ pub const fn next_alive(alive: u8) -> u8 {
 /// The receiving end of one protected identifier: it remembers the last alive counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Receiver {
-    reference: Option<u8>,
+    reference: Option<u32>,
 }
 
 impl Receiver {
@@ -161,8 +167,8 @@ impl Receiver {
         let [b1, ..] = rest;
         let alive = b1 & 0x0F;
         let before = self.reference;
-        self.reference = if frame.length >= 2 && alive <= ALIVE_MAX { Some(alive) } else { None };
-        if frame.length != 8 {
+        self.reference = if frame.length >= 2 && alive <= ALIVE_MAX { Some(u32::from(alive)) } else { None };
+        if frame.length != FRAME_LENGTH {
             return Arrival::Distrusted(Distrust::Length);
         }
         if crc(frame.id, &rest) != check {
@@ -172,23 +178,44 @@ impl Receiver {
             return Arrival::Distrusted(Distrust::Alive);
         }
         let Some(before) = before else { return Arrival::Fresh { lost: 0 } };
-        // the step modulo 15, both counters being 0..14
-        let step = if alive >= before {
-            alive.saturating_sub(before)
-        } else {
-            alive.saturating_add(15).saturating_sub(before)
-        };
-        match step {
-            0 => Arrival::Repeat,
-            1..=3 => Arrival::Fresh { lost: step.saturating_sub(1) },
-            _ => Arrival::Distrusted(Distrust::Alive),
+        arrival_after(u32::from(alive), before, u32::from(ALIVE_MAX).saturating_add(1))
+    }
+
+    /// Judges `frame` by its length and by its counter of frames, where there is no other protection. Whatever the answer,
+    /// the received counter is the new reference.
+    pub fn follow(&mut self, frame: &Frame, length: u8, sequence: &Sequence) -> Arrival {
+        let modulus = sequence.modulus.get();
+        let counter = u32::try_from(sequence.field.raw(frame.data)).ok().filter(|&counter| counter < modulus);
+        let is_whole = frame.length == length;
+        let before = core::mem::replace(&mut self.reference, counter.filter(|_| is_whole));
+        if !is_whole {
+            return Arrival::Distrusted(Distrust::Length);
         }
+        let Some(counter) = counter else { return Arrival::Distrusted(Distrust::Alive) };
+        let Some(before) = before else { return Arrival::Fresh { lost: 0 } };
+        arrival_after(counter, before, modulus)
+    }
+}
+
+/// What the step of a counter of frames means, both of its values being below `modulus`.
+const fn arrival_after(counter: u32, before: u32, modulus: u32) -> Arrival {
+    let step = if counter >= before {
+        counter.saturating_sub(before)
+    } else {
+        counter.saturating_add(modulus).saturating_sub(before)
+    };
+    match step {
+        0 => Arrival::Repeat,
+        1 => Arrival::Fresh { lost: 0 },
+        2 => Arrival::Fresh { lost: 1 },
+        3 => Arrival::Fresh { lost: 2 },
+        _ => Arrival::Distrusted(Distrust::Alive),
     }
 }
 
 /// The receiving end of a frame without protection (`protection = "none"`): only the length can be judged.
-pub const fn accept_unprotected(frame: &Frame) -> Arrival {
-    if frame.length == 8 { Arrival::Fresh { lost: 0 } } else { Arrival::Distrusted(Distrust::Length) }
+pub const fn accept_unprotected(frame: &Frame, length: u8) -> Arrival {
+    if frame.length == length { Arrival::Fresh { lost: 0 } } else { Arrival::Distrusted(Distrust::Length) }
 }
 
 #[cfg(test)]

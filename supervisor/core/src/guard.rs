@@ -6,7 +6,7 @@ use crate::clock_watch::ClockWatch;
 use crate::dose::DoseGuard;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::{Bus, Frame, Origin};
-use crate::hearing::fault_of;
+use crate::hearing::{fault_of, with_if};
 use crate::interlock::InterlockGuard;
 use crate::machine::{Machine, Timing};
 use crate::note::{Command, FaultReport, FrameCounts, Input, Note, Output, Phase};
@@ -187,6 +187,9 @@ impl Common {
             let limit = nanos(self.timing.stale_after);
             self.raise(now, FaultReport::of(Fault::PermitUnsent).measured(nanos(unsent), limit));
         }
+        if !self.is_active() {
+            self.permit.give_up_echo(now, self.timing.session_silence);
+        }
     }
 
     /// Compares this computer's clock with the gate's reports, while it matters.
@@ -301,6 +304,8 @@ fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
     if guard.common().health_is_due(now) {
         let standing = guard.standing(now);
         let common = guard.common();
+        let unsent = common.permit.unsent_for(now) > common.timing.stale_after;
+        let standing = with_if(standing, unsent, Fault::PermitUnsent);
         let (phase, faults, frames) = (common.phase, common.faults, common.counts);
         common.tell(Note::Health { phase, faults, standing, frames });
     }

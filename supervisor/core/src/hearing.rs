@@ -1,7 +1,7 @@
 //! Listening to one identifier on one bus: is the frame believed, and how long ago was the last believed one.
 
 use crate::fault::{Fault, FaultSet};
-use crate::frame::{Arrival, Bus, Distrust, Frame, Origin, Receiver, accept_unprotected};
+use crate::frame::{Arrival, Bus, Distrust, FRAME_LENGTH, Frame, Origin, Receiver, accept_unprotected};
 use crate::machine::Protection;
 use crate::note::FrameCounts;
 use crate::units::{Span, Ticks};
@@ -24,13 +24,14 @@ pub struct Hearing {
     receiver: Receiver,
     protection: Protection,
     last: Option<Ticks>,
+    lost: u8,
 }
 
 impl Hearing {
     /// An ear that has heard nothing.
     #[must_use]
     pub const fn new(protection: Protection) -> Self {
-        Self { receiver: Receiver::new(), protection, last: None }
+        Self { receiver: Receiver::new(), protection, last: None, lost: 0 }
     }
 
     /// Takes a frame of this ear's identifier.
@@ -41,10 +42,15 @@ impl Hearing {
         }
         let arrival = match self.protection {
             Protection::E2e => self.receiver.accept(frame),
-            Protection::None => accept_unprotected(frame),
+            Protection::None => accept_unprotected(frame, FRAME_LENGTH),
+            Protection::Declared { length, sequence } => match sequence {
+                Some(sequence) => self.receiver.follow(frame, length, &sequence),
+                None => accept_unprotected(frame, length),
+            },
         };
         match arrival {
             Arrival::Fresh { lost } => {
+                self.lost = lost;
                 counts.fresh = counts.fresh.wrapping_add(1);
                 counts.lost = counts.lost.wrapping_add(u32::from(lost));
                 self.last = Some(now);
@@ -65,6 +71,12 @@ impl Hearing {
         }
     }
 
+    /// How many frames were lost before the last believed one.
+    #[must_use]
+    pub const fn lost(&self) -> u8 {
+        self.lost
+    }
+
     /// How long ago the last believed frame came, counted from `since` at the earliest: whoever starts to watch gives
     /// the sender a full age first.
     #[must_use]
@@ -81,6 +93,17 @@ impl Hearing {
             None => true,
         }
     }
+}
+
+/// Whether a frame looks sound by itself, whatever came before it.
+#[must_use]
+pub fn looks_sound(protection: &Protection, frame: &Frame) -> bool {
+    let arrival = match *protection {
+        Protection::E2e => Receiver::new().accept(frame),
+        Protection::None => accept_unprotected(frame, FRAME_LENGTH),
+        Protection::Declared { length, .. } => accept_unprotected(frame, length),
+    };
+    matches!(arrival, Arrival::Fresh { .. })
 }
 
 /// The fault that a bus in trouble means, or none where it is only worth counting.

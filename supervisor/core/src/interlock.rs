@@ -24,8 +24,8 @@ use crate::rate::{Rate, Verdict};
 use crate::unit_status::UnitStatus;
 use crate::units::{Dose, Span, Ticks};
 use crate::wire::{
-    self, BEAM_CHARGE, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE,
-    MON2_STATUS, NO_PULSE_LIMIT,
+    self, BEAM_CHARGE, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, MON1_STATUS, MON2_STATUS,
+    NO_PULSE_LIMIT,
 };
 
 /// The gate as one bus shows it.
@@ -41,6 +41,8 @@ pub struct InterlockGuard {
     /// What every guard has.
     pub common: Common,
     machine: Machine,
+    /// Identifiers of the readings of monitor 1 and 2.
+    dose_ids: [u16; 2],
     order: Option<Order>,
     first: Chamber,
     second: Chamber,
@@ -53,7 +55,8 @@ pub struct InterlockGuard {
     beam_off: BeamOff,
     /// The gate's report that came last, on whichever bus.
     gate: Option<GateStatus>,
-    gate_base: u32,
+    /// The gate's count when delivering began; an interruption does not begin it anew.
+    gate_base: Option<u32>,
     seen_open: bool,
     judged: u32,
     beam_since: Option<Ticks>,
@@ -71,6 +74,7 @@ impl InterlockGuard {
         Self {
             common: Common::new(wire::Guard::Interlock, machine),
             machine: *machine,
+            dose_ids: [machine.dose_id(1), machine.dose_id(2)],
             order: None,
             first: Chamber::new(1, machine),
             second: Chamber::new(2, machine),
@@ -82,7 +86,7 @@ impl InterlockGuard {
             rate: Rate::new(machine),
             beam_off: BeamOff::new(machine),
             gate: None,
-            gate_base: 0,
+            gate_base: None,
             seen_open: false,
             judged: 0,
             beam_since: None,
@@ -123,7 +127,6 @@ impl InterlockGuard {
             return;
         }
         match frame.id {
-            MON1_DOSE | MON2_DOSE => self.on_dose(now, bus, origin, frame),
             GATE_STATUS => self.on_gate(now, bus, origin, frame),
             BEAM_CHARGE if self.beam_charge.bus() == Some(bus) => self.on_beam_charge(now, bus, origin, frame),
             LINAC_STATUS if bus == self.machine.linac_bus => {
@@ -138,13 +141,14 @@ impl InterlockGuard {
                 Ok(None) => {}
                 Err(report) => self.raise(now, report.on(bus)),
             },
+            id if self.dose_ids.contains(&id) => self.on_dose(now, bus, origin, frame),
             _ => {}
         }
     }
 
     fn on_dose(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
         let beam = self.is_open() && self.unit.is_requested();
-        let is_first = frame.id == MON1_DOSE;
+        let is_first = self.dose_ids.first() == Some(&frame.id);
         let chamber = if is_first { &mut self.first } else { &mut self.second };
         let reading = match chamber.take(now, origin, frame, beam, &mut self.common.counts) {
             Ok(Some(reading)) => reading,
@@ -153,6 +157,9 @@ impl InterlockGuard {
         };
         if reading.pulses > 0 {
             self.last_pulse = now;
+        }
+        if matches!(self.common.phase, Phase::Armed) {
+            if is_first { &mut self.first } else { &mut self.second }.rest();
         }
         if !self.is_delivering() {
             return;
@@ -182,16 +189,14 @@ impl InterlockGuard {
     /// Judges chambers, beam charge and gate against each other, and renews the lease.
     fn judge(&mut self, now: Ticks) {
         let Some(gate) = self.gate else { return };
-        let gate_pulses = gate.pulses.saturating_sub(self.gate_base);
+        let gate_pulses = gate.pulses.saturating_sub(self.gate_base.unwrap_or(0));
         let sensors @ [first, second, _] = self.pulses();
         let lease_used = matches!(gate.cause, CloseCause::LeaseUsed);
         if let Some(report) = self.agreement.counts(now, gate_pulses, sensors, lease_used) {
             return self.raise(now, report);
         }
         let doses @ [first_dose, second_dose] = self.doses();
-        if first == second
-            && let Some(report) = self.agreement.doses(first_dose, second_dose)
-        {
+        if let Some(report) = self.agreement.doses_at_counts(first_dose, second_dose, [first, second]) {
             return self.raise(now, report);
         }
         for verdict in [self.beam_charge.judge([first, second], doses), self.rate.judge(now)] {
@@ -324,7 +329,7 @@ impl InterlockGuard {
     fn load(&mut self, now: Ticks, order: &Order) {
         self.order = Some(*order);
         self.judged = 0;
-        self.gate_base = 0;
+        self.gate_base = None;
         self.first.begin(order);
         self.second.begin(order);
         if let Err(report) = self.beam_charge.begin(order) {
@@ -344,8 +349,10 @@ impl InterlockGuard {
     }
 
     fn begin(&mut self, now: Ticks) {
-        if self.judged == 0 {
-            self.gate_base = self.gate.map_or(0, |gate| gate.pulses);
+        if self.gate_base.is_none() {
+            self.first.start();
+            self.second.start();
+            self.gate_base = self.gate.map(|gate| gate.pulses);
         }
         self.seen_open = false;
         self.beam_since = None;
@@ -388,6 +395,7 @@ impl InterlockGuard {
     fn beam_is_on(&mut self, now: Ticks) {
         if !(self.is_open() && self.unit.is_requested()) {
             self.beam_since = None;
+            self.rate.pause(now);
         } else if self.beam_since.is_none() {
             self.beam_since = Some(now);
         }

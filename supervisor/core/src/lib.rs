@@ -14,7 +14,8 @@
 //! Read in this order:
 //!
 //! 1. [`units`]: charge, dose, time, each in its own type.
-//! 2. [`frame`] and [`wire`]: what comes over the bus, and when it is believed.
+//! 2. [`frame`] and [`wire`]: what comes over the bus, and when it is believed; [`extraction`] and [`reading`]: how a
+//!    chamber's reading is found in it.
 //! 3. [`permit`]: the lease that holds the beam.
 //! 4. [`guard`], then [`dose`], [`time`], [`interlock`]: who ends the beam, and when.
 //! 5. [`fault`] and [`requirement`]: every reason, and the promise that it serves.
@@ -35,6 +36,7 @@ pub mod clearance;
 pub mod clock_watch;
 pub mod common_checks;
 pub mod dose;
+pub mod extraction;
 pub mod fault;
 pub mod frame;
 pub mod guard;
@@ -46,6 +48,7 @@ pub mod note;
 pub mod permit;
 pub mod proving;
 pub mod rate;
+pub mod reading;
 pub mod record;
 pub mod repeated;
 pub mod requirement;
@@ -53,6 +56,7 @@ pub mod resume;
 pub mod session;
 pub mod set_up;
 pub mod state;
+pub mod status;
 pub mod time;
 pub mod unit_status;
 pub mod units;

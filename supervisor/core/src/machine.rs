@@ -2,9 +2,10 @@
 //! delivery is armed. Both are made once by the configuration, from a profile and a plan, in whole counts rounded to
 //! the safe side; nothing here reads a file or has a default.
 
+use crate::extraction::{Electrometer, Sequence};
 use crate::frame::Bus;
 use crate::units::{Charge, Dose, DosePerCharge, Span};
-use crate::wire::Docking;
+use crate::wire::{Docking, MON1_DOSE, MON2_DOSE};
 
 /// Periods and ages, already stretched by the profile's `period-scale`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,13 +71,20 @@ pub enum RateRule {
     Modulated,
 }
 
-/// Whether frames carry end-to-end protection.
+/// By what a frame is believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protection {
     /// AUTOSAR E2E Profile 1, as the bus contract says.
     E2e,
     /// The chambers' frames carry none; said at start and in a metric.
     None,
+    /// The frame of another electrometer without E2E; said at start and in a metric.
+    Declared {
+        /// How many bytes it has.
+        length: u8,
+        /// Its counter of frames, where it has one.
+        sequence: Option<Sequence>,
+    },
 }
 
 /// What is known of one monitor chamber.
@@ -94,6 +102,8 @@ pub struct Monitor {
     pub leakage_warn: i32,
     /// Leakage that blocks, in 0.1 pA.
     pub leakage_block: i32,
+    /// Its electrometer, where that does not speak the bus contract.
+    pub electrometer: Option<Electrometer>,
 }
 
 /// The sensor for the charge of the beam itself (BEAM_CHARGE).
@@ -126,7 +136,7 @@ pub struct Machine {
     pub linac_bus: Bus,
     /// Whether everything is on bus A.
     pub single_bus: bool,
-    /// Protection of the chambers' frames.
+    /// Protection of the contract's frames, except the gate's, which always carry it.
     pub protection: Protection,
     /// How often a delivery may be resumed.
     pub resume_limit: u8,
@@ -137,6 +147,48 @@ impl Machine {
     #[must_use]
     pub const fn second_bus(&self) -> Bus {
         if self.single_bus { Bus::A } else { Bus::B }
+    }
+
+    /// What monitor 1 or 2 has for an electrometer; none where it speaks the bus contract.
+    #[must_use]
+    pub const fn electrometer(&self, monitor: u8) -> Option<&Electrometer> {
+        let [first, second] = &self.monitors;
+        if monitor == 1 { first.electrometer.as_ref() } else { second.electrometer.as_ref() }
+    }
+
+    /// The identifier of the readings of monitor 1 or 2.
+    #[must_use]
+    pub const fn dose_id(&self, monitor: u8) -> u16 {
+        match self.electrometer(monitor) {
+            Some(electrometer) => electrometer.id,
+            None if monitor == 1 => MON1_DOSE,
+            None => MON2_DOSE,
+        }
+    }
+
+    /// How often a reading of monitor 1 or 2 comes at least, as its sender keeps it; its age is judged by [`Timing::dose`].
+    #[must_use]
+    pub const fn dose_period(&self, monitor: u8) -> Span {
+        match self.electrometer(monitor) {
+            Some(electrometer) => electrometer.period,
+            None => self.timing.dose,
+        }
+    }
+
+    /// By what a reading of monitor 1 or 2 is believed.
+    #[must_use]
+    pub const fn dose_protection(&self, monitor: u8) -> Protection {
+        match self.electrometer(monitor) {
+            Some(electrometer) => electrometer.protection,
+            None => self.protection,
+        }
+    }
+
+    /// Whether some frames that are believed carry no end-to-end protection.
+    #[must_use]
+    pub const fn is_unprotected(&self) -> bool {
+        let all = (self.protection, self.dose_protection(1), self.dose_protection(2));
+        !matches!(all, (Protection::E2e, Protection::E2e, Protection::E2e))
     }
 
     /// Pulses that may be leased beyond the last judged one; 0 on a machine without pulses.

@@ -23,6 +23,8 @@ pub struct PermitSender {
     due: Ticks,
     /// The frame that was handed to the bus and has not come back yet, and since when.
     awaiting: Option<(Frame, Ticks)>,
+    /// Since when a permit was to be sent and none has come back, however often the queue refused it.
+    unsent_since: Option<Ticks>,
 }
 
 impl PermitSender {
@@ -40,6 +42,7 @@ impl PermitSender {
             alive: 0,
             due: Ticks::ZERO,
             awaiting: None,
+            unsent_since: None,
         }
     }
 
@@ -111,6 +114,7 @@ impl PermitSender {
         match self.awaiting {
             Some((sent, _)) if sent == *frame => {
                 self.awaiting = None;
+                self.unsent_since = None;
                 true
             }
             Some(_) | None => false,
@@ -126,13 +130,19 @@ impl PermitSender {
         }
     }
 
-    /// For how long the bus has not carried the last frame.
+    /// Gives up an echo that was waited for longer than `patience`, and sends anew. Only at rest: what was lost with the
+    /// queue of a bus that went down never comes back, and must not silence this sender for ever.
+    pub fn give_up_echo(&mut self, now: Ticks, patience: Span) {
+        if self.awaiting.is_some_and(|(_, since)| now.since(since) > patience) {
+            self.awaiting = None;
+            self.changed = true;
+        }
+    }
+
+    /// For how long the bus has carried no permit that was to be sent.
     #[must_use]
     pub fn unsent_for(&self, now: Ticks) -> Span {
-        match self.awaiting {
-            Some((_, since)) => now.since(since),
-            None => Span::ZERO,
-        }
+        self.unsent_since.map_or(Span::ZERO, |since| now.since(since))
     }
 
     /// The frame to be sent now, if any.
@@ -153,6 +163,7 @@ impl PermitSender {
         self.alive = next_alive(self.alive);
         self.changed = false;
         self.awaiting = Some((frame, now));
+        self.unsent_since = self.unsent_since.or(Some(now));
         Some(frame)
     }
 

@@ -130,7 +130,7 @@ impl Proving {
     /// Looks at the gate: `shown` is what every bus shows alike, or `None` where they differ.
     pub fn look(&mut self, now: Ticks, shown: Option<GateStatus>) -> Progress {
         let guard = self.guard();
-        if now.since(self.since) > self.patience {
+        if now.since(self.since) > self.patience_of_step() {
             return self.give_up(shown);
         }
         let as_expected = shown.is_some_and(|status| self.is_expected(&status));
@@ -153,6 +153,22 @@ impl Proving {
             | ProofStep::Returned => true,
         };
         if settled { self.advance(now) } else { Progress::Wait }
+    }
+
+    /// How long a step may take. That of the silence also judges the gate's own timer; what lies above stale-after is for
+    /// the ways of the request and of the answer, through a session that has no real-time rights.
+    const fn patience_of_step(&self) -> Span {
+        match self.step {
+            ProofStep::Silenced => self.stale_after.times(4),
+            ProofStep::TakeUp
+            | ProofStep::Withheld
+            | ProofStep::Offered
+            | ProofStep::Leased
+            | ProofStep::Held
+            | ProofStep::Withdrawn
+            | ProofStep::Permitted
+            | ProofStep::Returned => self.patience,
+        }
     }
 
     /// Names the guard and the step that failed. A gate that was taken up and counts not every guard as withholding reads

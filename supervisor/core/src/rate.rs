@@ -36,6 +36,8 @@ pub struct Rate {
     slot_end: Ticks,
     /// Beam has been on since then; the window starts at its first pulse.
     began: Option<Ticks>,
+    /// Beam was last not asked for at that moment: a window that holds a pause may be low.
+    paused: Ticks,
 }
 
 impl Rate {
@@ -55,6 +57,7 @@ impl Rate {
             current: 0,
             slot_end: Ticks::ZERO,
             began: None,
+            paused: Ticks::ZERO,
         }
     }
 
@@ -68,6 +71,11 @@ impl Rate {
     pub fn rest(&mut self) {
         self.slots = [Dose::ZERO; SLOTS];
         self.began = None;
+    }
+
+    /// Beam is not asked for, though the gate may stand open: the window goes on, and is low by right.
+    pub fn pause(&mut self, now: Ticks) {
+        self.paused = now;
     }
 
     const fn window(&self) -> Span {
@@ -131,7 +139,7 @@ impl Rate {
             return Verdict::Trip(report(Fault::RateHigh, 200));
         }
         // the newest slot is still filling: a full window has passed only one slot later
-        let full = now.since(began) >= self.window().plus(self.slot);
+        let full = now.since(began.max(self.paused)) >= self.window().plus(self.slot);
         if matches!(self.rule, RateRule::Steady) && full && total < nominal.percent(50) {
             return Verdict::Trip(report(Fault::RateLow, 50));
         }
@@ -164,6 +172,7 @@ mod tests {
             voltage_tolerance: 0,
             leakage_warn: 0,
             leakage_block: 0,
+            electrometer: None,
         };
         let timing = Timing {
             permit: ms(5),

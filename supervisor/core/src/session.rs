@@ -263,6 +263,12 @@ impl Session {
                 if let Some(place) = self.healthy.get_mut(guard.index()) {
                     *place = Some(now);
                 }
+                // the fault's own note was lost on its way: its numbers are, too, but neither the fault nor who found it
+                if self.is_active()
+                    && let Some(fault) = faults.gravest()
+                {
+                    self.trip(EndedBy::Guard(guard), FaultReport::of(fault));
+                }
             }
             Note::Warning(report) => {
                 if matches!(report.fault, Fault::EndDisagreement) {

@@ -7,16 +7,14 @@
 
 use crate::common_checks::stale;
 use crate::fault::{Fault, FaultSet};
-use crate::frame::{Arrival, Bus, Frame, Origin, Receiver, accept_unprotected};
+use crate::frame::{Bus, Frame, Origin};
 use crate::guard::{Common, nanos};
-use crate::hearing::{Heard, Hearing, with_if};
+use crate::hearing::{Heard, Hearing, looks_sound, with_if};
 use crate::machine::{Machine, Protection, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
+use crate::reading::PulseWatch;
 use crate::units::{Span, Ticks};
-use crate::wire::{
-    self, DoseReading, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_DOSE, MON2_DOSE,
-    NO_PULSE_LIMIT,
-};
+use crate::wire::{self, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, NO_PULSE_LIMIT};
 
 /// What two clocks may differ by, besides 2 %.
 const CLOCK_SLACK: Span = Span::from_millis(50);
@@ -27,6 +25,28 @@ struct Stretch {
     began: Ticks,
     gate_elapsed: Span,
     gate_last: u16,
+}
+
+/// What this guard knows of a chamber: where it tells of pulses.
+#[derive(Clone, Copy, Debug)]
+struct ChamberWatch {
+    id: u16,
+    protection: Protection,
+    pulses: PulseWatch,
+}
+
+impl ChamberWatch {
+    const fn new(monitor: u8, machine: &Machine) -> Self {
+        let extraction = match machine.electrometer(monitor) {
+            Some(electrometer) => Some(&electrometer.extraction),
+            None => None,
+        };
+        Self {
+            id: machine.dose_id(monitor),
+            protection: machine.dose_protection(monitor),
+            pulses: PulseWatch::new(extraction),
+        }
+    }
 }
 
 /// The time guard.
@@ -46,8 +66,7 @@ pub struct TimeGuard {
     open: bool,
     gate_centiseconds: u16,
     stretch: Option<Stretch>,
-    pulses_seen: [Option<u16>; 2],
-    protection: Protection,
+    chambers: [ChamberWatch; 2],
     next_clock: Ticks,
 }
 
@@ -68,8 +87,7 @@ impl TimeGuard {
             open: false,
             gate_centiseconds: 0,
             stretch: None,
-            pulses_seen: [None; 2],
-            protection: machine.protection,
+            chambers: [ChamberWatch::new(1, machine), ChamberWatch::new(2, machine)],
             next_clock: Ticks::ZERO,
         }
     }
@@ -93,23 +111,15 @@ impl TimeGuard {
                 Heard::Repeat => {}
                 Heard::Fault(fault) => self.common.raise(now, FaultReport::of(fault).on(bus)),
             },
-            MON1_DOSE => self.chamber_says(now, 0, frame),
-            MON2_DOSE => self.chamber_says(now, 1, frame),
-            _ => {}
+            _ => self.chamber_says(now, frame),
         }
     }
 
     /// A pulse on any chamber is a sign of beam. Whether the frame is honest is judged by the guards that integrate it;
     /// here even a doubtful one may only start the clock, never stop it.
-    fn chamber_says(&mut self, now: Ticks, chamber: usize, frame: &Frame) {
-        let arrival = match self.protection {
-            Protection::E2e => Receiver::new().accept(frame),
-            Protection::None => accept_unprotected(frame),
-        };
-        let pulses = DoseReading::decode(frame).pulses;
-        let Some(seen) = self.pulses_seen.get_mut(chamber) else { return };
-        let before = seen.replace(pulses);
-        if matches!(arrival, Arrival::Fresh { .. }) && before.is_some_and(|before| before != pulses) {
+    fn chamber_says(&mut self, now: Ticks, frame: &Frame) {
+        let Some(chamber) = self.chambers.iter_mut().find(|chamber| chamber.id == frame.id) else { return };
+        if chamber.pulses.sees(frame) && looks_sound(&chamber.protection, frame) {
             self.sign_of_beam(now);
         }
     }

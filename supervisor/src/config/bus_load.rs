@@ -8,11 +8,17 @@ use beam_core::units::Span;
 use super::reader::Section;
 
 /// Bits of an 8-byte frame with an 11-bit identifier at its longest: 44 and 64 bits, 24 stuffed ones, 3 between frames.
-const FRAME_BITS: f64 = 135.0;
+const FRAME_BITS: f64 = frame_bits(8);
 /// Bits a second.
 const BIT_RATE: f64 = 1e6;
 /// Largest load in percent: beyond it, a frame of low priority may wait longer than its age limit.
 const MOST_PERCENT: f64 = 75.0;
+
+/// Bits of a frame of `length` bytes at its longest: 34 and those of the bytes may be stuffed, after four of them one.
+const fn frame_bits(length: u8) -> f64 {
+    let stuffed = 34 + 8 * length as u32;
+    (stuffed + (stuffed - 1) / 4 + 13) as f64
+}
 
 /// The worst load of one bus.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -32,17 +38,23 @@ pub fn bus_load(machine: &Machine, pulse_rate_hz: f64) -> Vec<BusLoad> {
     let rate = |period: Span| 1e9 / (period.nanos().max(1) as f64);
     // on each side: two permits, one chamber with its reading and its status; at once after a pulse the reading, the gate
     // and a permit of each guard
-    let side_period = 2.0 * rate(timing.permit) + rate(timing.dose) + rate(timing.status);
-    let side_pulse = (1.0 + 2.0) * pulse_rate_hz;
+    let side = 2.0 * rate(timing.permit) + rate(timing.status) + 2.0 * pulse_rate_hz;
     let gate = rate(timing.gate) + pulse_rate_hz;
-    let load = |bus: Bus, sides: f64| {
+    let load = |bus: Bus, monitors: &[u8]| {
         let linac = if bus == machine.linac_bus { rate(timing.status) } else { 0.0 };
         let fitted = machine.beam_charge.is_some_and(|sensor| sensor.bus == bus);
         let beam_charge = if fitted { rate(timing.dose) + pulse_rate_hz } else { 0.0 };
-        let frames_per_second = sides * (side_period + side_pulse) + gate + linac + beam_charge;
-        BusLoad { bus, frames_per_second, percent: frames_per_second * FRAME_BITS / BIT_RATE * 100.0 }
+        let contract = monitors.len() as f64 * side + gate + linac + beam_charge;
+        let readings = monitors.iter().map(|&monitor| {
+            let length = machine.electrometer(monitor).map_or(8, |electrometer| electrometer.length);
+            (rate(machine.dose_period(monitor)) + pulse_rate_hz, frame_bits(length))
+        });
+        let (frames, bits) = readings.fold((contract, contract * FRAME_BITS), |(frames, bits), (count, long)| {
+            (frames + count, bits + count * long)
+        });
+        BusLoad { bus, frames_per_second: frames, percent: bits / BIT_RATE * 100.0 }
     };
-    if machine.single_bus { vec![load(Bus::A, 2.0)] } else { vec![load(Bus::A, 1.0), load(Bus::B, 1.0)] }
+    if machine.single_bus { vec![load(Bus::A, &[1, 2])] } else { vec![load(Bus::A, &[1]), load(Bus::B, &[2])] }
 }
 
 /// Refuses a profile whose load is too high.

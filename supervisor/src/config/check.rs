@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml::de::DeTable;
 
+use super::feed::Feed;
 use super::load::read_text;
 use super::order::order;
 use super::plan::{self, Plan, parse_plan};
@@ -67,6 +68,8 @@ pub struct Checked {
     pub errors: Vec<Problem>,
     /// What is right, and to be known.
     pub warnings: Vec<Problem>,
+    /// What feeds the guards of each chamber; empty where the file is no profile, or a bad one.
+    pub feeds: Vec<Feed>,
 }
 
 /// What was found in all files; prints for people, serialises for programs.
@@ -92,7 +95,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Checked { file, kind, errors, warnings } in &self.files {
+        for Checked { file, kind, errors, warnings, .. } in &self.files {
             for error in errors {
                 writeln!(formatter, "{error}")?;
             }
@@ -131,15 +134,19 @@ pub fn check_files(paths: &[PathBuf]) -> Report {
 }
 
 fn checked(path: &Path, kind: Kind, errors: Vec<Problem>, warnings: Vec<Problem>) -> Checked {
-    Checked { file: path.display().to_string(), kind, errors, warnings }
+    Checked { file: path.display().to_string(), kind, errors, warnings, feeds: Vec::new() }
 }
 
 fn check_one(path: &Path, text: &str, profiles: &[Profile]) -> Checked {
     let file = path.display().to_string();
     let kind = Kind::of(text);
+    let mut feeds = Vec::new();
     let (errors, warnings) = match kind {
         Kind::Profile => match parse_profile(&file, text) {
-            Ok(profile) => (Vec::new(), profile.notices),
+            Ok(profile) => {
+                feeds = profile.feeds;
+                (Vec::new(), profile.notices)
+            }
             Err(errors) => (errors, Vec::new()),
         },
         Kind::Plan => match parse_plan(&file, text) {
@@ -149,7 +156,7 @@ fn check_one(path: &Path, text: &str, profiles: &[Profile]) -> Checked {
         Kind::Site => check_site(&file, text),
         Kind::Unknown => (vec![unknown(&file, text)], Vec::new()),
     };
-    checked(path, kind, errors, warnings)
+    Checked { feeds, ..checked(path, kind, errors, warnings) }
 }
 
 /// Why a file is of no kind: it is no TOML, or none of its keys tells.

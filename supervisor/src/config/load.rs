@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::dbc::Wrong;
 use super::plan::{Plan, parse_plan};
 use super::problem::Problem;
 use super::profile::{Profile, parse_profile};
@@ -36,6 +37,17 @@ pub fn load_site(path: &Path) -> Result<(Site, Profile), Vec<Problem>> {
     let profile = site.load_profile()?;
     let problems = site.against(&profile);
     if problems.is_empty() { Ok((site, profile)) } else { Err(problems) }
+}
+
+/// The text of the DBC file that the profile `file` names by `path`. DBC files are older than UTF-8: what is not UTF-8 is
+/// taken for Latin-1.
+pub(super) fn beside(file: &str, path: &str) -> Result<String, Wrong> {
+    let whole = Path::new(file).parent().unwrap_or(Path::new("")).join(path);
+    let bytes = fs::read(&whole).map_err(|error| Wrong {
+        what: format!("the DBC file `{path}` cannot be read: {error}"),
+        fix: "check the path, which is taken from the place of the profile, and the rights of the file".to_owned(),
+    })?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect()))
 }
 
 /// The text of the file at `path`.

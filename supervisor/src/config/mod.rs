@@ -6,6 +6,7 @@
 //! | `load` | the front door: [`load_profile`], [`load_plan`], [`load_site`] |
 //! | `check` | what `beam-supervisor check` says about any files |
 //! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
+//! | `electrometer`, `electrometer_charge`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
 //! | `plan`, `order` | the plan, up to [`Order`](beam_core::machine::Order) |
 //! | `site` | the service's own file |
 //! | `bus_load` | the worst load of each bus |
@@ -17,7 +18,12 @@ mod beams;
 mod bus_load;
 mod check;
 mod counts;
+mod dbc;
 mod document;
+mod electrometer;
+mod electrometer_charge;
+mod exact;
+mod feed;
 mod load;
 mod monitors;
 mod order;
@@ -36,10 +42,13 @@ mod wording;
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
 pub use check::{Checked, Kind, Report, check_files};
+pub use dbc::Wrong;
+pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
+pub use feed::Feed;
 pub use load::{load_plan, load_profile, load_site};
 pub use order::{Expectation, expectation, order};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
-pub use profile::{Profile, Readback, RealTime, parse_profile};
+pub use profile::{Profile, Readback, RealTime, parse_profile, parse_profile_with};
 pub use seal::Seal;
 pub use site::{Site, ThreadChoice, parse_site};

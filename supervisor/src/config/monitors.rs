@@ -4,6 +4,7 @@ use beam_core::machine::Monitor;
 
 use super::beams::{NominalBeam, Output};
 use super::counts;
+use super::electrometer::{self, Found, Library, Surroundings};
 use super::reader::{Section, range};
 
 /// Full scale is at least this many times the largest expected charge, so that a high pulse is seen to be high.
@@ -14,28 +15,49 @@ const LEAST_PULSE_PC: f64 = 100.0;
 const LARGEST_LEAKAGE: i32 = 32_767;
 
 /// A chamber and its calibration as the profile writes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Chamber {
     /// The chamber in the guards' integers.
     pub monitor: Monitor,
     /// Calibration in pC per MU.
     pub pc_per_mu: f64,
+    /// Its electrometer, where that does not speak the bus contract.
+    pub electrometer: Option<Found>,
 }
 
-/// Reads [monitor-1] and [monitor-2]. `frame_ms` is the time between two frames as written in the profile, and `scale` by
-/// how much it is stretched: without pulses, full scale is that of one frame.
-pub fn read(top: &Section<'_, '_>, beams: &[NominalBeam], frame_ms: Option<f64>, scale: u32) -> Option<[Chamber; 2]> {
-    let one = |key| {
+/// What the rest of the profile says that a chamber is judged by.
+#[derive(Clone, Copy)]
+pub struct Frames<'l> {
+    /// Time between two frames in ms as written in the profile: without pulses, full scale is that of one frame.
+    pub period_ms: Option<f64>,
+    /// By how much it is stretched.
+    pub scale: u32,
+    /// Whether the machine makes pulses.
+    pub is_pulsed: bool,
+    /// Where DBC files come from.
+    pub library: Library<'l>,
+}
+
+/// Reads [monitor-1] and [monitor-2].
+pub fn read(top: &Section<'_, '_>, beams: &[NominalBeam], frames: &Frames<'_>) -> Option<[Chamber; 2]> {
+    let one = |key, monitor| {
         let section = top.table(key, "calibration, full scale, voltage and leakage of this chamber")?;
-        let chamber = read_one(&section, beams, frame_ms, scale);
+        let chamber = read_one(&section, monitor, beams, frames);
         section.finish();
         chamber
     };
-    let (first, second) = (one("monitor-1"), one("monitor-2"));
+    let (first, second) = (one("monitor-1", 1), one("monitor-2", 2));
+    let id = |chamber: &Option<Chamber>| chamber.as_ref()?.monitor.electrometer.map(|electrometer| electrometer.id);
+    if let Some(id) = id(&first).filter(|&first| id(&second) == Some(first)) {
+        let what =
+            format!("both chambers send under the identifier {id:#05x}: nobody would see that the buses are swapped");
+        top.problem("monitor-2", what, "give each electrometer an identifier of its own");
+    }
     Some([first?, second?])
 }
 
-fn read_one(section: &Section<'_, '_>, beams: &[NominalBeam], frame_ms: Option<f64>, scale: u32) -> Option<Chamber> {
+fn read_one(section: &Section<'_, '_>, monitor: u8, beams: &[NominalBeam], frames: &Frames<'_>) -> Option<Chamber> {
+    let Frames { period_ms: frame_ms, scale, .. } = *frames;
     let calibration = range(100.0, 400_000.0, "charge of one MU, from the calibration of this chamber");
     let pc_per_mu = section.number("pc-per-mu", calibration);
     let full_scale =
@@ -55,6 +77,7 @@ fn read_one(section: &Section<'_, '_>, beams: &[NominalBeam], frame_ms: Option<f
         let what = format!("`leakage-warn-mu-per-minute` = {warn} is not below what blocks, {block} MU/min");
         section.problem("leakage-warn-mu-per-minute", what, "warn at less than what blocks");
     }
+    let electrometer = read_electrometer(section, monitor, beams, frames, pc_per_mu, full_scale_pc);
     let (pc_per_mu, full_scale_pc) = (pc_per_mu?, full_scale_pc?);
     judge_charge(section, pc_per_mu, full_scale_pc, beams, frame_ms);
     let leakage_block = counts::leakage(block?, pc_per_mu);
@@ -74,8 +97,38 @@ fn read_one(section: &Section<'_, '_>, beams: &[NominalBeam], frame_ms: Option<f
         voltage_tolerance: counts::voltage_tolerance(volts? * tolerance_percent? / 100.0),
         leakage_warn: counts::leakage(warn?, pc_per_mu),
         leakage_block,
+        electrometer: electrometer.as_ref().map(|found| found.electrometer),
     };
-    Some(Chamber { monitor, pc_per_mu })
+    Some(Chamber { monitor, pc_per_mu, electrometer })
+}
+
+/// Reads [monitor-n.electrometer]. What the rest of the profile does not say is a problem of its own; the table is then read
+/// with what makes the least of it.
+fn read_electrometer(
+    section: &Section<'_, '_>,
+    monitor: u8,
+    beams: &[NominalBeam],
+    frames: &Frames<'_>,
+    pc_per_mu: Option<f64>,
+    full_scale_pc: Option<f64>,
+) -> Option<Found> {
+    let table = section.optional_table("electrometer")?;
+    let rates = beams.iter().filter_map(|beam| match beam.output {
+        Output::Pulses { rate_hz, .. } => Some(rate_hz),
+        Output::Continuous { .. } => None,
+    });
+    let pulse_rate_hz = frames.is_pulsed.then(|| rates.fold(1.0, f64::max));
+    let around = Surroundings {
+        monitor,
+        pulse_rate_hz,
+        dose_period_ms: frames.period_ms.unwrap_or(20.0),
+        period_scale: frames.scale,
+        full_scale_pc: full_scale_pc.unwrap_or(0.0),
+        pc_per_mu: pc_per_mu.unwrap_or(1000.0),
+    };
+    let found = electrometer::read(&table, frames.library, &around);
+    table.finish();
+    found
 }
 
 /// Judges the charge of the largest and of the smallest beam against full scale and against the resolution of 1 pC.

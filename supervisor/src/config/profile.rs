@@ -14,6 +14,9 @@ use super::beams::{self, NominalBeam, Output};
 use super::bus_load;
 use super::counts;
 use super::document::Document;
+use super::electrometer::{Found, Library};
+use super::feed::Feed;
+use super::load::beside;
 use super::monitors;
 use super::problem::Problem;
 use super::profile_notices;
@@ -102,6 +105,8 @@ pub struct Profile {
     pub site_pressure_kpa: Option<f64>,
     /// Whether the chambers are vented, so that nothing is armed without a reading of the air.
     pub is_vented: bool,
+    /// What feeds the guards of monitor 1 and of monitor 2.
+    pub feeds: Vec<Feed>,
     /// What is to be said of this profile whenever it is used.
     pub notices: Vec<Problem>,
 }
@@ -116,20 +121,29 @@ struct BeamKind<'t> {
     window_reason: Option<&'t str>,
 }
 
-/// Reads the profile in `text`; `file` is what its problems are reported under.
+/// Reads the profile in `text`; `file` is what its problems are reported under, and from where the DBC files that it names
+/// are read.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Everything that is wrong with it and with them.
 pub fn parse_profile(file: &str, text: &str) -> Result<Profile, Vec<Problem>> {
+    parse_profile_with(file, text, &|path| beside(file, path))
+}
+
+/// Reads the profile in `text`; `library` gives the DBC files that it names, by the paths that it has for them.
+///
+/// # Errors
+/// Everything that is wrong with it and with them.
+pub fn parse_profile_with(file: &str, text: &str, library: Library<'_>) -> Result<Profile, Vec<Problem>> {
     let document = Document::new(file, text);
-    let profile = document.parse().and_then(|table| read(file, &document, &table));
+    let profile = document.parse().and_then(|table| read(file, &document, &table, library));
     match profile {
         Some(profile) if document.is_clean() => Ok(profile),
         _ => Err(document.into_problems()),
     }
 }
 
-fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Profile> {
+fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>, library: Library<'_>) -> Option<Profile> {
     let top = Section::top(document, table);
     let name = top.text("name", "the name by which plans refer to this machine");
     let description = top.text("description", "the machine in a few words");
@@ -137,7 +151,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let is_pulsed = top.word("beam", &[("pulsed", true), ("continuous", false)]).unwrap_or(true);
     let beams = beams::read(&top, is_pulsed);
     let kind = read_beam(&top, is_pulsed, &beams);
-    let (machine, pc_per_mu) = read_machine(&top, &kind, &beams, period_scale);
+    let (machine, chambers) = read_machine(&top, &kind, &beams, (period_scale, library));
     let energy_tolerance = read_energy_tolerance(&top, &beams);
     let real_time = top.word("real-time", &[("required", RealTime::Required), ("wanted", RealTime::Wanted)]);
     let is_vented = read_chamber_kind(&top);
@@ -149,6 +163,15 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
     let notices = machine.as_ref().map(|machine| {
         bus_load::judge(&top, machine, kind.rate_hz);
         profile_notices::of(&top, machine, (period_scale, is_bench), &readback_missing, kind.window_reason)
+    });
+    let pc_per_mu = chambers.as_ref().map(|both| both.each_ref().map(|chamber| chamber.pc_per_mu));
+    let electrometers: Vec<Found> = chambers.into_iter().flatten().filter_map(|chamber| chamber.electrometer).collect();
+    let others: Vec<Feed> = electrometers.iter().map(|found| found.feed.clone()).collect();
+    let feeds = machine.as_ref().map(|machine| Feed::of_machine(machine, &others));
+    let notices = notices.map(|mut notices| {
+        notices.extend(electrometers.into_iter().flat_map(|found| found.notices));
+        notices.sort();
+        notices
     });
     top.finish();
     Some(Profile {
@@ -168,23 +191,25 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Prof
         readback_missing,
         site_pressure_kpa,
         is_vented: is_vented?,
+        feeds: feeds?,
         notices: notices?,
     })
 }
 
-/// The numbers that the guards judge by, and the calibration of the two chambers in pC per MU.
+/// The numbers that the guards judge by, and the two chambers as they are written.
 fn read_machine(
     top: &Section<'_, '_>,
     kind: &BeamKind<'_>,
     beams: &[NominalBeam],
-    period_scale: u32,
-) -> (Option<Machine>, Option<[f64; 2]>) {
+    (period_scale, library): (u32, Library<'_>),
+) -> (Option<Machine>, Option<[monitors::Chamber; 2]>) {
     let rate = top.word("rate", &[("steady", RateRule::Steady), ("modulated", RateRule::Modulated)]);
     let no_pulse_after = read_no_pulse_after(top, kind, rate);
     let beam_hold = read_beam_hold(top, rate);
     let timing = timing::read(top, period_scale, kind.pulse);
-    let frame_ms = timing.map(|timing| timing.dose.nanos() as f64 / 1e6 / f64::from(period_scale));
-    let chambers = monitors::read(top, beams, frame_ms, period_scale);
+    let period_ms = timing.map(|timing| timing.dose.nanos() as f64 / 1e6 / f64::from(period_scale));
+    let frames = monitors::Frames { period_ms, scale: period_scale, is_pulsed: kind.is_pulsed, library };
+    let chambers = monitors::read(top, beams, &frames);
     let (single_bus, linac_bus) = read_buses(top);
     let beam_charge = beam_charge::read(top, beams, kind.is_pulsed, single_bus);
     let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
@@ -194,7 +219,7 @@ fn read_machine(
         Some(Machine {
             timing: timing?,
             beam: kind.beam?,
-            monitors: chambers.map(|both| both.map(|chamber| chamber.monitor))?,
+            monitors: chambers.as_ref().map(|both| both.each_ref().map(|chamber| chamber.monitor))?,
             beam_charge: beam_charge?,
             rate: rate?,
             no_pulse_after: no_pulse_after?,
@@ -205,7 +230,7 @@ fn read_machine(
             resume_limit: u8::try_from(resume_limit?).ok()?,
         })
     })();
-    (machine, chambers.map(|both| both.map(|chamber| chamber.pc_per_mu)))
+    (machine, chambers)
 }
 
 /// How the beam is made, and what belongs to pulses only.

@@ -28,7 +28,8 @@ pub fn of(
         say("buses", what, "use two buses where the treatment unit has them");
     }
     if machine.protection == Protection::None {
-        let what = "the chambers' frames carry no protection: a corrupted or repeated frame is not seen".to_owned();
+        let what = "the frames of chambers and linac carry no protection: a corrupted or repeated frame is not seen"
+            .to_owned();
         say("protection", what, "use chambers that send protected frames");
     }
     if machine.rate == RateRule::Modulated {

@@ -205,6 +205,12 @@ impl<'d, 't> Section<'d, 't> {
         }
     }
 
+    /// The text under `key` as it is written, if one is there; not a question that a problem could come of.
+    #[must_use]
+    pub fn written(&self, key: &str) -> Option<&'d str> {
+        self.entry(key)?.get_ref().as_str()
+    }
+
     /// A required yes or no.
     pub fn yes_or_no(&self, key: &'static str, meaning: &str) -> Option<bool> {
         self.required(key, || format!("add `{key} = true` or `{key} = false`: {meaning}"))?;
@@ -286,7 +292,11 @@ impl<'d, 't> Section<'d, 't> {
             self.wrong_type(key, "a table", entry, format!("write a line [{key}] and its values below it"));
             return None;
         };
-        Some(Section::new(self.document, table, entry.span().start, format!("[{key}]")))
+        let name = match self.name.trim_matches(['[', ']']) {
+            "" => format!("[{key}]"),
+            parent => format!("[{parent}.{key}]"),
+        };
+        Some(Section::new(self.document, table, entry.span().start, name))
     }
 
     /// A required list of tables that is not empty.

@@ -1,8 +1,9 @@
 //! The machine profiles and plans that the program carries with it, so that `demo` and `check` work from any directory.
 //! They are the files of `configs/`, taken in when the program is built.
 
+use super::dbc::Wrong;
 use super::plan::{Plan, parse_plan};
-use super::profile::{Profile, parse_profile};
+use super::profile::{Profile, parse_profile_with};
 
 /// A file that the program carries.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,7 @@ pub const MACHINES: &[ShippedFile] = shipped![
     "uhdr-research-1khz" "machines/uhdr-research-1khz.toml",
     "intrabeam" "machines/intrabeam.toml",
     "modulated-linac" "machines/modulated-linac.toml",
+    "example-electrometer" "machines/example-electrometer.toml",
 ];
 
 /// The profiles of the demo: the same machines with room for a computer without real-time rights.
@@ -52,7 +54,22 @@ pub const PLANS: &[ShippedFile] = shipped![
     "uhdr-research-1khz" "plans/uhdr-research-1khz-10gy.toml",
     "intrabeam" "plans/intrabeam-5gy.toml",
     "modulated-linac" "plans/modulated-linac-2gy.toml",
+    "example-electrometer" "plans/example-electrometer-10gy.toml",
 ];
+
+/// The DBC files of electrometers that do not speak the bus contract, each under the path by which profiles name it.
+const DBC_FILES: &[(&str, &str)] =
+    &[("../can/example-electrometer.dbc", include_str!("../../../configs/can/example-electrometer.dbc"))];
+
+fn parse(file: &ShippedFile) -> Option<Profile> {
+    let library = |path: &str| {
+        let found = DBC_FILES.iter().find(|(name, _)| *name == path).map(|&(_, text)| text.to_owned());
+        let what = format!("the program does not carry {path}");
+        found.ok_or_else(|| Wrong { what, fix: "name one that it carries".to_owned() })
+    };
+    // a test reads every shipped file, so `ok` hides nothing
+    parse_profile_with(file.file, file.text, &library).ok()
+}
 
 fn find(files: &[ShippedFile], machine: &str) -> Option<ShippedFile> {
     files.iter().find(|file| file.machine == machine).copied()
@@ -61,14 +78,13 @@ fn find(files: &[ShippedFile], machine: &str) -> Option<ShippedFile> {
 /// The profile of `machine`.
 #[must_use]
 pub fn profile(machine: &str) -> Option<Profile> {
-    // a test reads every shipped file, so `ok` hides nothing
-    find(MACHINES, machine).and_then(|file| parse_profile(file.file, file.text).ok())
+    find(MACHINES, machine).and_then(|file| parse(&file))
 }
 
 /// The demo's profile of `machine`; the usual one where the demo has none of its own.
 #[must_use]
 pub fn demo_profile(machine: &str) -> Option<Profile> {
-    let own = find(DEMO_MACHINES, machine).and_then(|file| parse_profile(file.file, file.text).ok());
+    let own = find(DEMO_MACHINES, machine).and_then(|file| parse(&file));
     own.or_else(|| profile(machine))
 }
 

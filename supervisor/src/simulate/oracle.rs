@@ -98,7 +98,10 @@ impl Oracle {
             ages.pulse(now, course.world.unit().pulses(), circumstances, findings);
         }
         course.world.look_on(|seen| match seen {
-            Seen::Carried(_, Some(guard), frame) => permits.carried(now, guard, &frame, findings),
+            Seen::Carried(_, Some(guard), frame) => {
+                permits.carried(now, guard, &frame, findings);
+                ages.permit(now, guard, bytes::permit(&frame), circumstances, findings);
+            }
             Seen::Carried(Bus::A, None, frame) => ages.carried(now, &frame, (open, held), circumstances, findings),
             Seen::Carried(Bus::B, None, _) => {}
             Seen::Gate(frame) => dose.gate_received(&frame),

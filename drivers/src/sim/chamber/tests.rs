@@ -1,7 +1,8 @@
 //! A chamber's readings, what it measures, and how it can be wrong.
 
 use beam_core::frame::{Arrival, Receiver};
-use beam_core::wire::{MON1_DOSE, MON1_STATUS};
+use beam_core::units::ChargeCounter;
+use beam_core::wire::{DoseReading, MON1_DOSE, MON1_STATUS};
 
 use super::*;
 
@@ -17,7 +18,7 @@ const FRAMES: ChamberFrames = ChamberFrames {
     bus: Bus::A,
     dose_id: MON1_DOSE,
     status_id: Some(MON1_STATUS),
-    picocoulombs_per_count: 1.0,
+    speaks: Speaks::Contract { picocoulombs_per_count: 1.0 },
     dose_period: Span::from_millis(10),
     status_period: Span::from_millis(50),
 };
@@ -40,14 +41,19 @@ fn run(chamber: &mut Chamber, span: Span) -> Vec<Frame> {
     sent
 }
 
+/// A counter as the bus contract sends it: modulo 2^32.
+fn sent_counter(counter: i64) -> ChargeCounter {
+    ChargeCounter::from_raw(counter as u32)
+}
+
 /// One pulse of 5 MU; charge and pulses that the readings gained, and the last reading.
 fn pulse(chamber: &mut Chamber) -> (i64, u16, DoseReading) {
     let before = (chamber.counter, chamber.pulses);
     let mut sent = Vec::new();
     chamber.pulse(chamber.measured_to, 5.0, &mut |_, frame| sent.push(frame));
     let last = *readings(&sent).last().expect("a reading at once after every pulse");
-    let gained = last.charge.since(ChargeCounter::from_raw(before.0)).picocoulombs();
-    (gained, last.pulses.wrapping_sub(before.1), last)
+    let gained = last.charge.since(sent_counter(before.0)).picocoulombs();
+    (gained, last.pulses.wrapping_sub(before.1 as u16), last)
 }
 
 #[test]
@@ -66,22 +72,22 @@ fn readings_and_status_keep_their_periods() {
 #[test]
 fn no_charge_is_lost_by_rounding() {
     let mut chamber = chamber(CONFIG);
-    let start = ChargeCounter::from_raw(chamber.counter);
+    let start = sent_counter(chamber.counter);
     for _ in 0..1000 {
         pulse(&mut chamber);
     }
     // 1000 x 5 MU x 20 000.3 pC/MU
-    let total = ChargeCounter::from_raw(chamber.counter).since(start).picocoulombs();
+    let total = sent_counter(chamber.counter).since(start).picocoulombs();
     assert!((total - 100_001_500).abs() <= 1, "{total}");
 }
 
 #[test]
 fn counters_start_anywhere_and_wrap() {
     let mut chamber = chamber(CONFIG);
-    chamber.counter = u32::MAX - 10;
-    chamber.pulses = u16::MAX;
-    assert_eq!(pulse(&mut chamber).0, 100_001);
-    assert_eq!(chamber.pulses, 0);
+    chamber.counter = i64::from(u32::MAX) - 10;
+    chamber.pulses = u64::from(u16::MAX);
+    let (gained, pulses, last) = pulse(&mut chamber);
+    assert_eq!((gained, pulses, last.pulses), (100_001, 1, 0));
     let other = Chamber::new(CONFIG, FRAMES, 12, 1);
     assert_ne!(chamber.counter, other.counter);
 }
@@ -98,9 +104,9 @@ fn noise_and_gain_are_in_the_readings() {
 #[test]
 fn leakage_is_measured_and_reported() {
     let mut leaky = chamber(ChamberConfig { leakage_picoamperes: -120.0, ..CONFIG });
-    let start = ChargeCounter::from_raw(leaky.counter);
+    let start = sent_counter(leaky.counter);
     let sent = run(&mut leaky, Span::from_secs(10));
-    let drift = ChargeCounter::from_raw(leaky.counter).since(start).picocoulombs();
+    let drift = sent_counter(leaky.counter).since(start).picocoulombs();
     assert!((drift + 1200).abs() <= 2, "{drift}");
     let status = sent.iter().find(|frame| frame.id == MON1_STATUS).map(ChamberStatus::decode);
     let told = ChamberStatus { mode: ChamberMode::Ready, voltage: 15_000, leakage: -1200, faults: 0 };
@@ -114,7 +120,7 @@ fn without_pulses_the_charge_grows_with_the_beam() {
     for _ in 0..100 {
         tube.expose(0.01);
     }
-    let grown = ChargeCounter::from_raw(tube.counter).since(ChargeCounter::from_raw(before)).picocoulombs();
+    let grown = sent_counter(tube.counter).since(sent_counter(before)).picocoulombs();
     assert!((grown - 20_000).abs() <= 1);
 }
 

@@ -1,5 +1,5 @@
-//! Who heard what when: no pulse before every guard that watches its predecessors heard of them, and no open gate on
-//! news that is older than three periods.
+//! Who heard what when: no lease and no pulse before the guards that watch the pulses before it heard of them, and no open
+//! gate on news that is older than three periods.
 
 use beam_core::frame::{Bus, Frame};
 use beam_core::machine::{Beam, Timing};
@@ -7,7 +7,7 @@ use beam_core::units::{Span, Ticks};
 use beam_core::wire::{GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
 
 use super::Findings;
-use super::bytes::{is_sound, pulse_count};
+use super::bytes::{PERMIT, PermitBytes, is_sound, pulse_count};
 use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::Drawn;
 use crate::wiring::hears;
@@ -33,6 +33,8 @@ struct Counted {
     id: u16,
     last: Option<u16>,
     total: u64,
+    /// The delivery that the guard speaks of, and what it had heard of when it began to.
+    delivery: (u16, u64),
 }
 
 /// All of it.
@@ -74,7 +76,7 @@ impl Ages {
                 }
             }
         }
-        let counted = |guard, id| Counted { guard, id, last: None, total: 0 };
+        let counted = |guard, id| Counted { guard, id, last: None, total: 0, delivery: (0, 0) };
         Self {
             signals,
             counted: [
@@ -144,6 +146,31 @@ impl Ages {
             findings.demand(now, age <= signal.limit, "no open gate on old news", || {
                 let name = signal.guard.name();
                 format!("{name} heard {:#05x} on {:?} {} us ago", signal.id, signal.bus, age.nanos() / 1000)
+            });
+        }
+    }
+
+    /// A guard's permit was carried: how many pulses it leases beyond those that it has heard of.
+    pub fn permit(
+        &mut self,
+        now: Ticks,
+        guard: Guard,
+        said: PermitBytes,
+        around: &Circumstances,
+        findings: &mut Findings,
+    ) {
+        if !self.pulsed {
+            return;
+        }
+        for counted in self.counted.iter_mut().filter(|counted| counted.guard == guard) {
+            if counted.delivery.0 != said.delivery {
+                counted.delivery = (said.delivery, counted.total);
+            }
+            let heard = counted.total - counted.delivery.1;
+            let paid = u64::from(said.lease) <= heard + self.window;
+            let speaks = said.state == PERMIT && !around.is_proof(said.delivery);
+            findings.demand(now, paid || !speaks, "no lease beyond the window", || {
+                format!("{} leases pulse {} after {heard} of {:#05x}", guard.name(), said.lease, counted.id)
             });
         }
     }

@@ -18,6 +18,8 @@ use crate::world::World;
 const MEAN_NOISE: f64 = 0.03;
 /// The noise of a chamber's sum over n pulses: six standard deviations of 0.1 %, times the root of n.
 const SUM_NOISE: f64 = 0.006;
+/// The noise of the true dose of n pulses: six standard deviations of 1 %, times the root of n, as a share of a pulse.
+const PULSES_NOISE: f64 = 0.06;
 /// No window holds more pulses than this.
 const WINDOW: u64 = 64;
 
@@ -91,7 +93,8 @@ impl DoseWatch {
             };
             // without pulses a tenth of a second is judged like one, and the lie may begin in the middle of it
             let honest = if self.continuous { lying.from as f64 / 10.0 + 1.5 } else { lying.from.max(1) as f64 - 1.0 };
-            let found = (honest + (seen_after + self.window - 1) as f64) * self.pulse;
+            let pulses = honest + (seen_after + self.window - 1) as f64;
+            let found = (pulses + PULSES_NOISE * pulses.sqrt()) * self.pulse;
             allowed = allowed.max(found.min(limit + beyond + (seen_after + self.window) as f64 * self.pulse));
         }
         allowed

@@ -5,6 +5,7 @@ use beam_core::machine::Beam;
 use beam_core::session::SessionNote;
 use beam_core::state::State;
 use beam_core::units::Ticks;
+use beam_core::wire::GateState;
 use beam_drivers::sim::{Injection, Lie};
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ const AT_ONCE: (u64, f64) = (4, 0.2);
 
 /// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
 /// take longer than some plans to show.
-const MAY_COMPLETE: [Injection; 32] = [
+const MAY_COMPLETE: [Injection; 33] = [
     Injection::DuplicateFrame,
     Injection::LostFrame,
     Injection::BothLow6,
@@ -49,6 +50,7 @@ const MAY_COMPLETE: [Injection; 32] = [
     Injection::GateClockSlow,
     Injection::RateHigh,
     Injection::RateLow,
+    Injection::RateSlow,
     Injection::GateLeaks,
     Injection::GateLeaseOffByOne,
     Injection::BeamRequestedEarly,
@@ -83,6 +85,8 @@ pub struct Story {
     pub pulses: u64,
     /// How far monitor 1 landed from the preset, in pulses.
     pub landing_pulses: f64,
+    /// The beam was begun.
+    pub began: bool,
     #[serde(skip)]
     session: State0,
     #[serde(skip)]
@@ -136,6 +140,7 @@ impl Story {
                 findings.demand(now, fits, "no beam but through proof and arming", || {
                     format!("{} after {}, proven {proven}", state.name(), before.name())
                 });
+                self.began |= *state == State::Delivering;
                 self.session = State0(*state, if *state == State::Proving { 0 } else { proven });
             }
             SessionNote::Proven(guard) => self.session.1 |= guard.bit(),
@@ -161,10 +166,34 @@ impl Story {
         self.recorded_mu = progress.delivered.map(mu);
         self.landing_pulses = (self.recorded_mu[0] - self.preset).abs() / self.pulse;
         findings.demand(now, !course.is_endless(), "every session comes to an end", String::new);
+        self.ended(course, around, findings);
         self.fault_free(now, progress, around, findings);
         self.found(now, progress, around, findings);
         if !around.stops_recording() && !around.has_second_delivery() && !around.gate_is_damaged {
             self.record(now, progress, around, findings);
+        }
+    }
+
+    /// Whoever ends a delivery ends it for good: the gate has latched it. And a delivery that ended as planned is one on which
+    /// both chambers agree.
+    fn ended(&self, course: &Course, around: &Circumstances, findings: &mut Findings) {
+        let (now, progress) = (course.world.now(), &course.progress);
+        if around.permits_are_hindered || around.gate_is_damaged || around.has_second_delivery() || !self.began {
+            return;
+        }
+        if matches!(progress.state, State::Complete | State::Tripped) {
+            let latched = course.world.unit().gate_state() == GateState::Latched;
+            findings.demand(now, latched, "the gate has latched a delivery that ended", || self.state.to_owned());
+        }
+        if progress.state == State::Complete && progress.warnings.is_empty() {
+            let [first, second] = self.recorded_mu;
+            let (apart, limit) = ((first - second).abs(), (3.0 * self.pulse).max(0.05 * first.max(second)));
+            findings.demand(
+                now,
+                apart <= limit + self.window * self.pulse,
+                "the chambers agree on what was delivered",
+                || format!("{first:.4} and {second:.4} MU"),
+            );
         }
     }
 
