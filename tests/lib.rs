@@ -6,6 +6,7 @@
 //! a test says which one it is about with [`verifies`].
 
 mod bench;
+pub mod checks;
 mod deliver;
 mod hand;
 mod machines;

@@ -2,7 +2,9 @@
 
 use beam_core::frame::Bus;
 use beam_core::limits::{backup, charge_for, expected_time, time_limit};
-use beam_core::machine::{Beam, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing};
+use beam_core::machine::{
+    Beam, BeamChargeSensor, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing,
+};
 use beam_core::units::{Charge, Dose, DosePerCharge, Span};
 use beam_core::wire::Docking;
 use beam_drivers::sim::UnitConfig;
@@ -12,6 +14,8 @@ use beam_supervisor::treatment_unit::unit_for;
 const CALIBRATION: DosePerCharge = DosePerCharge::from_fixed(50 << DosePerCharge::FRACTION_BITS);
 /// The same the other way round.
 const PICOCOULOMBS_PER_MU: i64 = 20_000;
+/// Charge of the beam: 10 000 pC a MU, as 100 micro-MU a pC.
+const BEAM_CHARGE: DosePerCharge = DosePerCharge::from_fixed(100 << DosePerCharge::FRACTION_BITS);
 
 /// A machine with its usual order.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +88,14 @@ impl Trial {
         Self { name: "kV tube, 2 MU/s", machine, pulse, rate_hz: 10 }
     }
 
+    /// The same machine with a sensor for the charge of the beam on bus B, full scale at five pulses.
+    #[must_use]
+    pub fn with_beam_charge(mut self) -> Self {
+        let full_scale = charge_for(self.pulse, BEAM_CHARGE).times(5);
+        self.machine.beam_charge = Some(BeamChargeSensor { bus: Bus::B, full_scale });
+        self
+    }
+
     /// Whether the beam comes in pulses.
     #[must_use]
     pub const fn is_pulsed(&self) -> bool {
@@ -102,6 +114,7 @@ impl Trial {
             pulse_dose: self.pulse,
             dose_per_second,
             time_limit: time_limit(expected_time(preset, dose_per_second)),
+            beam_charge: self.machine.beam_charge.map(|_| BEAM_CHARGE),
             set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
         }
     }
@@ -166,6 +179,7 @@ fn machine(beam: Beam, pulse: Dose, period: Span) -> Machine {
         },
         beam,
         monitors: [monitor; 2],
+        beam_charge: None,
         rate: RateRule::Steady,
         no_pulse_after: ms(1000).longer(period.times(3)),
         beam_hold: false,

@@ -3,6 +3,7 @@
 //! Whatever does not fit the moment is refused and changes nothing. What was tripped stays so until it is acknowledged, and
 //! then a new delivery under a new id can be made.
 
+use beam_core::clearance::Role;
 use beam_core::fault::Fault;
 use beam_core::requirement::Requirement;
 use beam_core::session::{Act, EndedBy};
@@ -127,7 +128,7 @@ fn acts(hand: &Hand) -> [(&'static str, Act); 6] {
         ("interrupt", Act::Interrupt),
         ("resume", Act::Resume),
         ("terminate", Act::Terminate),
-        ("acknowledge", Act::Acknowledge),
+        ("acknowledge", Act::Acknowledge { by: Role::Operator }),
     ]
 }
 
@@ -194,6 +195,41 @@ fn trips_and_stays_tripped_whatever_is_asked() {
 }
 
 #[test]
+fn trips_whoever_is_no_physicist_and_clears_a_dosimetry_fault() {
+    verifies(Requirement::Latched);
+    verifies(Requirement::Operator);
+    let trial = Trial::mobile();
+    for injection in [Injection::Mon1High, Injection::Mon2Falls, Injection::BothZero] {
+        let mut hand = Hand::delivering(&trial, &trial.order(PULSES), 4, &[(injection, 9)]);
+        hand.until(State::Tripped);
+        hand.run(Span::from_secs(1));
+        let found = hand.progress.faults[0].2.fault;
+        for by in [Role::Operator, Role::Service, Role::Operator] {
+            let refused = hand.act(Act::Acknowledge { by }).expect_err("a dosimetry fault is the physicist's");
+            assert!(refused.fault.is_some_and(|fault| fault.group().is_dosimetry()), "{injection}: {found:?}");
+            hand.run(Span::from_secs(1));
+            assert_eq!(hand.state(), State::Tripped, "{injection} by {}", by.name());
+        }
+        let fired = hand.truth().pulses;
+        assert!(hand.act(Act::Resume).is_err() && hand.arm(2).is_err());
+        assert_eq!(hand.act(Act::Acknowledge { by: Role::Physicist }), Ok(()), "{injection}");
+        hand.until(State::Ready);
+        assert_eq!(hand.truth().pulses, fired);
+    }
+}
+
+#[test]
+fn holds_a_termination_in_the_record_as_the_operators() {
+    verifies(Requirement::Operator);
+    let trial = Trial::mobile();
+    let (mut hand, _) = terminated_in(&trial, State::Delivering);
+    let found: Vec<_> = hand.progress.faults.iter().map(|(_, finder, report)| (*finder, report.fault)).collect();
+    assert_eq!(found, [(None, Fault::OperatorStop)]);
+    assert_eq!(hand.act(Act::Acknowledge { by: Role::Operator }), Ok(()));
+    hand.until(State::Ready);
+}
+
+#[test]
 fn holds_open_the_way_to_a_new_delivery_once_acknowledged() {
     verifies(Requirement::Latched);
     for trial in trial_machines() {
@@ -201,7 +237,7 @@ fn holds_open_the_way_to_a_new_delivery_once_acknowledged() {
         hand.until(State::Tripped);
         hand.run(Span::from_secs(1));
         let before = hand.truth().mu;
-        assert_eq!(hand.act(Act::Acknowledge), Ok(()));
+        assert_eq!(hand.act(Act::Acknowledge { by: Role::Operator }), Ok(()));
         hand.until(State::Ready);
         assert_eq!(hand.arm(2), Ok(()));
         hand.until(State::Armed);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use beam_core::fault::{Fault, Group};
 use beam_core::requirement::Requirement;
 use beam_core::state::{Event, State, next};
+use beam_tests::checks::{ACCIDENTS, Accident, CHECKS, Check};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -76,7 +77,7 @@ fn fault_page() -> String {
         }
         let (code, name, cause, action) = (fault.code(), fault.name(), fault.cause(), fault.action());
         let rest = if fault.may_resume() { "may be resumed" } else { "no resume" };
-        let (by, serves) = (fault.clearance().name(), fault.requirement().id());
+        let (by, serves) = (beam_supervisor::describe::cleared_by(*fault), fault.requirement().id());
         writeln!(page, "| {code} | `{name}` | {cause} | {action} | {by} | {rest} | {serves} |").expect("a string");
     }
     page
@@ -143,7 +144,51 @@ fn safety_page(tests: &[Verifying]) -> String {
             writeln!(page, "- `{test}` in `{file}`").expect("a string");
         }
     }
+    page + &accident_tables()
+}
+
+/// The checks with their faults and tests, and the accidents with their checks.
+fn accident_tables() -> String {
+    let mut page = "\n## Checks\n\nWhat follows from the accidents below.\n\n".to_owned();
+    page += "| check | what | who | faults | serves | tests |\n| --- | --- | --- | --- | --- | --- |\n";
+    for Check { id, what, who, faults, tests } in CHECKS {
+        let names: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.code(), fault.name())).collect();
+        let mut serves: Vec<_> = faults.iter().map(|fault| fault.requirement().id()).collect();
+        serves.sort_unstable();
+        serves.dedup();
+        let (names, serves, tests) = (names.join(", "), serves.join(", "), tests.join("`, `"));
+        writeln!(page, "| {id} | {what} | {who} | {names} | {serves} | `{tests}` |").expect("a string");
+    }
+    page += "\n## Accidents\n\n| accident | what happened | checks | scenarios |\n| --- | --- | --- | --- |\n";
+    let scenarios = scenarios();
+    for Accident { id, what, checks } in ACCIDENTS {
+        let begins = format!("{}-", id.to_lowercase());
+        let played: Vec<_> = scenarios.iter().filter(|name| name.starts_with(&begins)).map(String::as_str).collect();
+        let checks = checks.replace(' ', ", ");
+        writeln!(page, "| {id} | {what} | {checks} | {} |", played.join(", ")).expect("a string");
+    }
     page
+}
+
+/// The names of the scenario files, sorted.
+fn scenarios() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Every source in which a test may stand.
+fn sources(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|is| is == "rs") {
+            *into += &fs::read_to_string(&path).expect("a source");
+        }
+    }
 }
 
 /// Requirements that lack one of the two kinds of tests.
@@ -178,6 +223,24 @@ fn every_requirement_has_tests_of_both_kinds() {
         assert!(lacking.is_empty(), "no test in {folder}: {lacking:?}");
     }
     keep("SAFETY.md", &safety_page(&tests));
+}
+
+#[test]
+fn every_check_has_its_tests_and_every_accident_its_checks() {
+    let mut all = String::new();
+    for folder in ["tests", "supervisor/core/src", "supervisor/src"] {
+        sources(&root().join(folder), &mut all);
+    }
+    for check in CHECKS {
+        assert!(!check.tests.is_empty(), "{}", check.id);
+        for test in check.tests {
+            assert!(all.contains(&format!("fn {test}()")), "{}: there is no test {test}", check.id);
+        }
+    }
+    for accident in ACCIDENTS {
+        let known = |id: &str| CHECKS.iter().any(|check| check.id == id);
+        assert!(accident.checks.split(' ').all(known), "{}", accident.id);
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn machine() -> Machine {
         },
         beam: Beam::Pulsed { period: ms(1), window: 8, landing: Landing::Nearest, gate_knows_lease: true },
         monitors: [monitor; 2],
+        beam_charge: None,
         rate: RateRule::Modulated,
         no_pulse_after: Span::from_secs(1),
         beam_hold: false,
@@ -63,6 +64,7 @@ fn order() -> Order {
         pulse_dose: Dose::from_micro_mu(560_000),
         dose_per_second: Dose::from_micro_mu(560_000_000),
         time_limit: Span::from_secs(3600),
+        beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
     }
 }

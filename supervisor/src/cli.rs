@@ -72,6 +72,16 @@ pub struct Run {
     /// The output check after this delivery, which did not end cleanly, was done: arming is allowed again.
     #[arg(long, value_name = "ID")]
     pub output_check_done: Option<u16>,
+    /// Deliver what remains of that delivery, and no more: so many MU, as the refusal named them. Without it the plan is
+    /// delivered whole.
+    #[arg(long, value_name = "MU", requires = "output_check_done", requires = "plan")]
+    pub accept_remaining: Option<f64>,
+    /// Readings of thermometers and barometers, for a machine with vented chambers.
+    #[arg(long)]
+    pub air: Option<PathBuf>,
+    /// The physicist found the cause of the dosimetry fault that came twice in 30 days.
+    #[arg(long)]
+    pub repeated_fault_cleared: bool,
     /// The next delivery id, entered by a person who knows which ids were used; only where no counter is left.
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..))]
     pub next_delivery_id: Option<u16>,

@@ -9,9 +9,12 @@ use beam_drivers::sim::Injection;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use crate::air_file;
 use crate::cli;
 use crate::config::{self, Kind, Problem, shipped};
 use crate::demo;
+use crate::describe::cleared_by;
+use crate::fault_history;
 use crate::prepared::Prepared;
 use crate::replay;
 use crate::report::Report;
@@ -137,7 +140,12 @@ pub fn run(arguments: &cli::Run) -> u8 {
 }
 
 fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
-    let (site, profile) = config::load_site(&arguments.config).map_err(|problems| wrong(&problems))?;
+    let read = || config::load_site(&arguments.config).map_err(|problems| wrong(&problems));
+    // sealed first and read for use afterwards, so that what changes in between is found
+    let profile_path = read()?.0.profile;
+    let sealed = [arguments.config.as_path(), profile_path.as_path()].into_iter().chain(arguments.plan.as_deref());
+    let seal = config::Seal::of(sealed);
+    let (site, profile) = read()?;
     let prepared = match &arguments.plan {
         None => Prepared::without_plan(&profile),
         Some(path) => {
@@ -150,12 +158,16 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
             Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?
         }
     };
+    let prepared = in_its_air(prepared, arguments)?;
     let wish = run::Wish {
         site,
+        seal,
         prepared,
         arm_now: arguments.arm_now,
         next_delivery_id: arguments.next_delivery_id,
         output_check_done: arguments.output_check_done,
+        accept_remaining: arguments.accept_remaining,
+        repeated_fault_cleared: arguments.repeated_fault_cleared,
     };
     match run::run(wish) {
         Ok(report) => {
@@ -167,11 +179,29 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
         Err(error) => {
             let code = match &error {
                 RunError::SecondInstance(_) => exit::SECOND_INSTANCE,
-                RunError::Ids(_) => exit::CONFIGURATION,
+                RunError::Ids(_) | RunError::Remaining(_) | RunError::Changed(_) => exit::CONFIGURATION,
                 RunError::Unavailable(_) | RunError::Refused(_) => exit::UNAVAILABLE,
                 RunError::Io(_) => exit::FAILED,
             };
             Err(fail(code, format!("run: {error}")))
+        }
+    }
+}
+
+/// A machine with vented chambers arms nothing without a reading of their air.
+fn in_its_air(prepared: Prepared, arguments: &cli::Run) -> Result<Prepared, Failure> {
+    let Some(site_kpa) = prepared.needs_air else { return Ok(prepared) };
+    let now = i64::try_from(fault_history::wall_seconds()).unwrap_or(i64::MAX);
+    match &arguments.air {
+        Some(path) => {
+            let factor = air_file::read(path, site_kpa, now).map_err(|what| fail(exit::CONFIGURATION, what))?;
+            Ok(prepared.in_air(factor))
+        }
+        None => {
+            let fault = Fault::TemperaturePressure;
+            let what =
+                format!("{} {}: the chambers are vented, and no --air FILE is given", fault.code(), fault.name());
+            Err(fail(exit::CONFIGURATION, format!("run: {what}\n    fix: {}", fault.action())))
         }
     }
 }
@@ -246,7 +276,7 @@ pub fn faults(arguments: &cli::Faults) -> u8 {
         println!("{} {} ({})", fault.code(), fault.name(), fault.group().name());
         println!("    what happened: {}", fault.cause());
         println!("    operator:      {}", fault.action());
-        println!("    cleared by:    {}; {}", fault.clearance().name(), resume(fault));
+        println!("    cleared by:    {}; {}", cleared_by(fault), resume(fault));
         println!("    serves:        {} {}", fault.requirement().id(), fault.requirement().sentence());
     }
     exit::DONE
@@ -259,7 +289,8 @@ const fn resume(fault: Fault) -> &'static str {
 fn fault_entry(fault: Fault) -> Value {
     json!({
         "code": fault.code(), "name": fault.name(), "group": fault.group().name(), "cause": fault.cause(),
-        "operator": fault.action(), "cleared_by": fault.clearance().name(), "may_resume": fault.may_resume(),
+        "operator": fault.action(), "cleared_by": fault.clearance().name(),
+        "cleared_when": fault.cleared_when().name(), "may_resume": fault.may_resume(),
         "requirement": fault.requirement().id(),
     })
 }

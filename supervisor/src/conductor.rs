@@ -81,10 +81,10 @@ impl Conductor {
     /// # Errors
     /// [`Refused`] when the act has no place in the session's state.
     pub fn act(&mut self, now: Ticks, act: &Act, sink: &mut impl FnMut(&Entry)) -> Result<(), Refused> {
-        if matches!(act, Act::Acknowledge) {
+        let answer = self.session.happen(now, &Happening::Act(*act));
+        if matches!(act, Act::Acknowledge { .. }) && answer.is_ok() {
             self.lost = [0; 4];
         }
-        let answer = self.session.happen(now, &Happening::Act(*act));
         self.pass_on(now, sink);
         answer
     }

@@ -63,6 +63,7 @@ impl Wish {
 
     fn report(&self, progress: &Progress) -> Report {
         let mut report = Report::new(self.prepared.planned.clone(), IDS.1, progress);
+        report.add_remainder(&self.prepared, progress);
         report.notices.extend(self.prepared.notices.iter().cloned());
         report
     }

@@ -1,6 +1,7 @@
 //! The words and numbers in which people and programs read an entry: one JSON object for each, with the field names and
 //! units that the report and the metrics use.
 
+use beam_core::fault::Fault;
 use beam_core::frame::{Bus, Frame};
 use beam_core::note::{FaultReport, Note};
 use beam_core::record::Body;
@@ -71,6 +72,12 @@ pub fn candump_line(wall_nanos: u64, interface: &str, frame: &Frame) -> String {
     line
 }
 
+/// Who may clear a fault, and when.
+#[must_use]
+pub fn cleared_by(fault: Fault) -> String {
+    format!("{}, {}", fault.clearance().name(), fault.cleared_when().name())
+}
+
 /// A fault with everything that a person needs to know about it.
 #[must_use]
 pub fn fault_json(report: &FaultReport, found_by: &str) -> Value {
@@ -80,14 +87,15 @@ pub fn fault_json(report: &FaultReport, found_by: &str) -> Value {
         "name": fault.name(),
         "group": fault.group().name(),
         "found_by": found_by,
-        "monitor": (report.monitor > 0).then_some(report.monitor),
+        "monitor": matches!(report.monitor, 1 | 2).then_some(report.monitor),
+        "sensor": (report.monitor == FaultReport::BEAM_CHARGE).then_some("beam charge"),
         "bus": report.bus.map(bus_name),
         "measured": report.measured,
         "limit": report.limit,
         "pulses": report.pulses,
         "cause": fault.cause(),
         "operator": fault.action(),
-        "cleared_by": fault.clearance().name(),
+        "cleared_by": cleared_by(fault),
         "may_resume": fault.may_resume(),
         "requirement": fault.requirement().id(),
     })

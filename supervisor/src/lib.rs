@@ -1,6 +1,7 @@
 //! The shell around the decision: threads, rings, files, sockets and the command line. It decides nothing about a beam; that
 //! is all in `beam-core`. What may run in a real-time thread is in [`hot`] and nowhere else.
 
+pub mod air_file;
 pub mod autopilot;
 pub mod cli;
 pub mod commands;
@@ -12,6 +13,8 @@ pub mod delivery_ids;
 pub mod demo;
 pub mod describe;
 pub mod desk;
+pub mod dose_journal;
+pub mod fault_history;
 pub mod hot;
 pub mod live;
 pub mod metrics;
@@ -22,7 +25,9 @@ pub mod publish;
 pub mod recorder;
 pub mod replay;
 pub mod report;
+pub mod rest;
 pub mod run;
+pub mod run_error;
 pub mod service;
 pub mod simulate;
 pub mod treatment_unit;

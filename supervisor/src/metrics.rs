@@ -10,7 +10,7 @@ use beam_core::frame::Bus;
 use beam_core::note::FrameCounts;
 use beam_core::session::EndedBy;
 use beam_core::state::State;
-use beam_core::units::{Dose, Span};
+use beam_core::units::{Charge, Dose, Span};
 use beam_core::wire::{GateState, Guard};
 use beam_drivers::clock::WallTime;
 use prometheus::core::Collector;
@@ -56,6 +56,7 @@ struct DeliveryNumbers {
     pulses: [IntGauge; 2],
     pulses_ever: [IntCounter; 2],
     dose_rate: Gauge,
+    beam_charge: Gauge,
     beam_on: Gauge,
     beam_on_limit: Gauge,
     session: [IntGauge; State::ALL.len()],
@@ -147,6 +148,10 @@ impl DeliveryNumbers {
             planned: CHAMBERS.map(|chamber| planned.with_label_values(&[chamber])),
             pulses: CHAMBERS.map(|chamber| pulses.with_label_values(&[chamber])),
             pulses_ever: CHAMBERS.map(|chamber| pulses_ever.with_label_values(&[chamber])),
+            beam_charge: add.gauge(
+                "beamsup_beam_charge_coulombs",
+                "Charge of the beam itself in this delivery; NaN where it is not measured.",
+            )?,
             dose_rate: add.gauge("beamsup_dose_rate_monitor_units_per_second", "Mean dose rate.")?,
             beam_on: add.gauge("beamsup_beam_on_seconds", "Beam-on time of this delivery.")?,
             beam_on_limit: add.gauge("beamsup_beam_on_limit_seconds", "Beam-on time at which the beam ends.")?,
@@ -249,6 +254,12 @@ impl Metrics {
     pub fn text(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
+}
+
+/// A charge in coulombs.
+#[expect(clippy::cast_precision_loss, reason = "shown, never judged")]
+fn coulombs(charge: Charge) -> f64 {
+    charge.picocoulombs() as f64 / 1e12
 }
 
 /// Monitor units of a dose. Beyond 2^53 micro-MU the last digits are rounded.

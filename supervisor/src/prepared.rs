@@ -1,5 +1,6 @@
 //! A machine and a plan made ready for the guards: the integers that they judge by, and what people want to read.
 
+use beam_core::air::AirFactor;
 use beam_core::limits::{backup, charge_for, expected_time, time_limit};
 use beam_core::machine::{Beam, Machine, Order, SetUp};
 use beam_core::units::{Charge, Dose, Span};
@@ -9,6 +10,9 @@ use crate::config::{self, Plan, Problem, Profile, RealTime};
 use crate::describe::{mu, seconds};
 
 use crate::report::Planned;
+
+/// What is said of vented chambers wherever nobody read their air.
+const NOT_CORRECTED: &str = "the chambers are vented, and their charge is not corrected for the air in them";
 
 /// A machine and a plan.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct Prepared {
     pub period_scale: u32,
     /// Whether some frames that are believed carry no protection.
     pub is_unprotected: bool,
+    /// The usual air pressure at the site in kPa, where the chambers are vented and their air is not yet corrected for.
+    pub needs_air: Option<f64>,
     /// Whether the profile says that nothing may run without real-time rights.
     pub requires_real_time: bool,
 }
@@ -65,6 +71,7 @@ impl Prepared {
             pulse_dose: Dose::ZERO,
             dose_per_second: Dose::ZERO,
             time_limit: Span::ZERO,
+            beam_charge: None,
             set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::Undocked },
         };
         let planned = Planned {
@@ -84,11 +91,41 @@ impl Prepared {
             machine: profile.machine,
             order: nothing,
             planned,
-            notices: profile.notices.iter().map(|notice| notice.what.clone()).collect(),
+            notices: profile
+                .notices
+                .iter()
+                .map(|notice| notice.what.clone())
+                .chain(profile.is_vented.then(|| NOT_CORRECTED.to_owned()))
+                .collect(),
             period_scale: profile.period_scale,
             is_unprotected: profile.machine.is_unprotected(),
+            needs_air: profile.site_pressure_kpa.filter(|_| profile.is_vented),
             requires_real_time: profile.real_time == RealTime::Required,
         }
+    }
+
+    /// The same with the charge of both chambers corrected for the air in them: the calibration rounded up, every limit down.
+    #[must_use]
+    pub fn in_air(&self, factor: AirFactor) -> Self {
+        let mut other = self.clone();
+        let [first, second] = self.machine.monitors.map(|monitor| monitor.dose_per_charge);
+        let (preset, backup) = (first.dose(self.order.preset), second.dose(self.order.backup));
+        for monitor in &mut other.machine.monitors {
+            let before = monitor.dose_per_charge;
+            monitor.dose_per_charge = factor.corrected(before);
+            for limit in [&mut monitor.leakage_warn, &mut monitor.leakage_block] {
+                let less =
+                    i128::from(*limit) * i128::from(before.fixed()) / i128::from(monitor.dose_per_charge.fixed());
+                *limit = i32::try_from(less).unwrap_or(*limit);
+            }
+        }
+        let [first, second] = other.machine.monitors.map(|monitor| monitor.dose_per_charge);
+        other.order.preset = charge_for(preset, first);
+        other.order.backup = charge_for(backup, second);
+        other.order.expected_pulse = [first, second].map(|calibration| charge_for(self.order.pulse_dose, calibration));
+        other.needs_air = None;
+        other.notices.retain(|notice| notice != NOT_CORRECTED);
+        other
     }
 
     /// The same machine and set-up with another preset and the limits that follow from it by rule.
@@ -110,5 +147,32 @@ impl Prepared {
             Beam::Continuous => None,
         };
         other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beam_core::air::{Air, frozen};
+
+    use super::*;
+    use crate::config::shipped;
+
+    #[test]
+    fn trips_earlier_in_thin_air_and_never_for_more_dose() {
+        let profile = shipped::profile("liac").expect("a shipped profile");
+        let before = Prepared::new(&profile, &shipped::plan("liac").expect("a shipped plan")).expect("it fits");
+        let air = Air { centidegrees: 2_350, pascals: 98_000 };
+        let after = before.in_air(frozen([air; 2], Span::ZERO, 98_000).expect("usual air for the place"));
+        for (index, (before_limit, after_limit)) in
+            [(before.order.preset, after.order.preset), (before.order.backup, after.order.backup)]
+                .into_iter()
+                .enumerate()
+        {
+            let (old, new) = (before.machine.monitors[index], after.machine.monitors[index]);
+            let percent = 100.0 * after_limit.picocoulombs() as f64 / before_limit.picocoulombs() as f64;
+            assert!((95.5..95.7).contains(&percent), "{percent} % of the charge");
+            assert!(new.dose_per_charge.dose(after_limit) <= old.dose_per_charge.dose(before_limit));
+            assert!(new.leakage_block < old.leakage_block && new.leakage_warn < old.leakage_warn);
+        }
     }
 }

@@ -3,11 +3,13 @@
 
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
+use beam_core::machine::{Beam, Machine, Order};
 use beam_core::note::{FaultReport, FrameCounts, Note};
 use beam_core::record::Body;
+use beam_core::resume::Counted;
 use beam_core::session::{EndedBy, SessionNote};
 use beam_core::state::State;
-use beam_core::units::{Dose, Span, Ticks};
+use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{GateStatus, Guard, Permit};
 
 use crate::conductor::Entry;
@@ -29,6 +31,8 @@ pub struct Progress {
     pub beam_on: Span,
     /// Its limit.
     pub time_limit: Span,
+    /// Charge of the beam itself, where it is measured.
+    pub beam_charge: Option<Charge>,
     /// Mean dose of one second.
     pub dose_per_second: Dose,
     /// Whether the console asks for beam.
@@ -71,6 +75,7 @@ impl Default for Progress {
             leases: [0; 4],
             beam_on: Span::ZERO,
             time_limit: Span::ZERO,
+            beam_charge: None,
             dose_per_second: Dose::ZERO,
             requested: false,
             gates: [None; 2],
@@ -133,7 +138,8 @@ impl Progress {
                 self.gates[usize::from(*bus == Bus::B)] = Some(*status);
                 self.gate_pulses = status.pulses;
             }
-            Note::Judged { dose_per_second, requested, .. } => {
+            Note::Judged { dose_per_second, beam_charge, requested, .. } => {
+                self.beam_charge = *beam_charge;
                 self.dose_per_second = *dose_per_second;
                 self.requested = *requested;
             }
@@ -172,6 +178,20 @@ impl Progress {
     #[must_use]
     pub fn fault_found(&self) -> Option<(Option<Guard>, FaultReport)> {
         self.faults.first().map(|(_, guard, report)| (*guard, *report))
+    }
+
+    /// Everything that counted the delivery.
+    #[must_use]
+    pub fn counted(&self, machine: &Machine, order: &Order) -> Counted {
+        let pulsed = matches!(machine.beam, Beam::Pulsed { .. });
+        Counted {
+            recorded: self.delivered,
+            live: [None; 2],
+            gate_pulses: if pulsed { self.gate_pulses } else { 0 },
+            pulse: order.pulse_dose,
+            beam_on: if pulsed { Span::ZERO } else { self.beam_on },
+            dose_per_second: order.dose_per_second,
+        }
     }
 
     /// What stands against a beam.

@@ -64,7 +64,8 @@ impl Publisher {
             }
             Note::Time { beam_on, limit, .. } => metrics.set_beam_on(*beam_on, *limit),
             Note::Gate { bus, status } => metrics.set_gate_state(*bus, Some(status.state)),
-            Note::Judged { lease, dose_per_second, .. } => {
+            Note::Judged { lease, dose_per_second, beam_charge, .. } => {
+                metrics.set_beam_charge(*beam_charge);
                 metrics.set_pulse_lease(guard, *lease);
                 metrics.set_dose_rate(*dose_per_second);
             }

@@ -145,6 +145,7 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
     }
     player.settle();
     let mut report = Report::new(prepared.planned.clone(), acts.delivery, &player.progress);
+    report.add_remainder(prepared, &player.progress);
     report.notices.extend(prepared.notices.iter().cloned());
     if !player.progress.is_over() {
         report.notices.push(format!("the recording ended while the session was {}", player.progress.state.name()));

@@ -4,16 +4,19 @@
 use std::fmt::Write as _;
 
 use beam_core::note::FaultReport;
+use beam_core::resume::{base, remaining};
 use beam_core::session::EndedBy;
 use beam_core::state::State;
-use beam_core::units::Span;
+use beam_core::units::{Charge, Span};
 use beam_core::wire::Guard;
 use beam_drivers::sim::Truth;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::describe::{fault_json, mu, seconds};
+use crate::prepared::Prepared;
 use crate::progress::Progress;
+use crate::rest::Continues;
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,8 +74,18 @@ pub struct Report {
     pub pulses: u32,
     /// Pulses as both monitors and the gate counted them.
     pub pulses_counted: [u32; 3],
+    /// Charge of the beam itself in pC, where it is measured.
+    pub beam_charge_pc: Option<i64>,
     /// Beam-on time in s.
     pub beam_on_s: f64,
+    /// What was delivered at least, in MU: the largest of all counts.
+    pub resume_base_mu: f64,
+    /// The count that said so.
+    pub resume_source: &'static str,
+    /// What of the plan remains after it, in MU.
+    pub remaining_mu: f64,
+    /// The delivery whose rest this was, if it was one.
+    pub continues: Option<Continues>,
     /// The fault that ended it.
     pub fault: Option<Value>,
     /// Every fault found, in order.
@@ -116,7 +129,12 @@ impl Report {
             delivered_mu: progress.delivered.map(mu),
             pulses: progress.pulses[0],
             pulses_counted: [progress.pulses[0], progress.pulses[1], progress.gate_pulses],
+            beam_charge_pc: progress.beam_charge.map(Charge::picocoulombs),
             beam_on_s: seconds(progress.beam_on),
+            resume_base_mu: 0.0,
+            resume_source: "",
+            remaining_mu: 0.0,
+            continues: None,
             fault: faults.first().cloned(),
             faults,
             warnings: progress.warnings.iter().map(|(_, guard, report)| fault_json(report, guard.name())).collect(),
@@ -134,6 +152,15 @@ impl Report {
             records: None,
             notices: Vec::new(),
         }
+    }
+
+    /// Adds what was delivered at least and what remains of the plan that was prepared.
+    pub fn add_remainder(&mut self, prepared: &Prepared, progress: &Progress) {
+        let [first, _] = prepared.machine.monitors;
+        let base = base(&progress.counted(&prepared.machine, &prepared.order));
+        self.resume_base_mu = mu(base.dose);
+        self.resume_source = base.source.name();
+        self.remaining_mu = mu(remaining(first.dose_per_charge.dose(prepared.order.preset), base));
     }
 
     /// Adds how the guards' threads did.
@@ -198,7 +225,17 @@ impl Report {
         if p.planned_pulses.is_some() {
             line("pulses", format!("{one} on monitor 1, {two} on monitor 2, {gate} at the gate"));
         }
+        if let Some(picocoulombs) = self.beam_charge_pc {
+            line("charge of the beam", format!("{picocoulombs} pC"));
+        }
         line("beam on", format!("{:.2} s", self.beam_on_s));
+        if !self.is_as_planned() && !self.resume_source.is_empty() {
+            line("delivered at least", format!("{:.2} MU by {}", self.resume_base_mu, self.resume_source));
+            line("remaining", format!("{:.2} MU", self.remaining_mu));
+        }
+        if let Some(Continues { delivery_id, delivered_mu, .. }) = &self.continues {
+            line("the rest of", format!("delivery {delivery_id}, of which {delivered_mu:.2} MU had been delivered"));
+        }
         self.ending(&mut line);
         if let Some(simulated) = &self.simulated {
             line(
@@ -256,10 +293,11 @@ impl Report {
             line("proof failed", step.clone());
         }
         if let Some(fault) = &self.fault {
-            let place = match (fault["monitor"].as_u64(), fault["bus"].as_str()) {
-                (Some(monitor), _) => format!(", monitor {monitor}"),
-                (None, Some(bus)) => format!(", bus {bus}"),
-                (None, None) => String::new(),
+            let place = match (fault["monitor"].as_u64(), fault["sensor"].as_str(), fault["bus"].as_str()) {
+                (Some(monitor), ..) => format!(", monitor {monitor}"),
+                (None, Some(sensor), _) => format!(", {sensor}"),
+                (None, None, Some(bus)) => format!(", bus {bus}"),
+                (None, None, None) => String::new(),
             };
             line(
                 "fault",

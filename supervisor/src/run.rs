@@ -1,7 +1,6 @@
 //! `beam-supervisor run`: the service on real buses. It opens them, starts the guards and the session, serves the metrics,
 //! feeds systemd's watchdog while all four guards turn, and ends when it is asked to: beam off first, then a clean stop.
 
-use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
@@ -10,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beam_core::fault::{Clearance, Fault, FaultSet};
+use beam_core::clearance::Clearance;
+use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::note::FaultReport;
 use beam_core::session::Act;
@@ -27,17 +27,21 @@ use tracing::{info, warn};
 
 use crate::autopilot::Autopilot;
 use crate::conductor::{Conductor, Entry};
-use crate::config::Site;
+use crate::config::{Seal, Site};
 use crate::crew::{self, Crew};
-use crate::delivery_ids::{DeliveryIds, IdError};
+use crate::delivery_ids::DeliveryIds;
 use crate::describe::{fault_json, mu};
 use crate::desk::{Desk, View};
+use crate::dose_journal::DoseJournal;
+use crate::fault_history::{FaultHistory, wall_seconds};
 use crate::hot::Ports;
 use crate::metrics::{self, Metrics};
 use crate::prepared::Prepared;
 use crate::publish::Publisher;
 use crate::recorder::Recorder;
 use crate::report::{Report, fault_line};
+use crate::rest::{Continues, Rest};
+pub use crate::run_error::RunError;
 use crate::service;
 use crate::unclean_end::UncleanEnd;
 use crate::wiring::seat_guards;
@@ -54,6 +58,8 @@ const PATIENCE: Span = Span::from_secs(60);
 pub struct Wish {
     /// The service's configuration.
     pub site: Site,
+    /// The configuration files as they were when they were checked.
+    pub seal: Seal,
     /// The machine, and the plan of a delivery that is to begin at once (on a bench only).
     pub prepared: Prepared,
     /// Whether that delivery is armed and begun without an operator.
@@ -62,46 +68,10 @@ pub struct Wish {
     pub next_delivery_id: Option<u16>,
     /// The delivery that did not end cleanly and whose output check a person has done.
     pub output_check_done: Option<u16>,
-}
-
-/// Why the service does not run.
-#[derive(Debug)]
-pub enum RunError {
-    /// Another supervisor holds the same bus.
-    SecondInstance(String),
-    /// The delivery counter hands out nothing.
-    Ids(IdError),
-    /// A bus, a socket or a folder is not there.
-    Unavailable(String),
-    /// A right that the profile requires was refused.
-    Refused(Vec<String>),
-    /// Something else that the kernel refused.
-    Io(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SecondInstance(interface) => write!(
-                text,
-                "another supervisor already holds {interface}\n    fix: stop it first; two supervisors on one bus would send \
-                 the same permits"
-            ),
-            Self::Ids(error) => error.fmt(text),
-            Self::Unavailable(what) => text.write_str(what),
-            Self::Refused(refusals) => {
-                write!(text, "the profile says real-time = \"required\", and the kernel refused:")?;
-                refusals.iter().try_for_each(|refusal| write!(text, "\n    {refusal}"))
-            }
-            Self::Io(error) => error.fmt(text),
-        }
-    }
-}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+    /// What remains of that delivery in MU, as a person accepted it.
+    pub accept_remaining: Option<f64>,
+    /// Whether the physicist found the cause of the fault that came twice.
+    pub repeated_fault_cleared: bool,
 }
 
 /// Runs until asked to stop. Returns the report of the delivery that was asked for at once, if there was one.
@@ -127,39 +97,75 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
         warn!("{refusal}");
     }
     let mark = UncleanEnd::new(&wish.site.state_directory);
-    let unclean = unclean_end(&mark, wish.output_check_done)?;
-    let standing = if unclean { FaultSet::EMPTY.with(Fault::OutputCheckDue) } else { FaultSet::EMPTY };
+    let history = FaultHistory::new(&wish.site.state_directory);
+    let found = mark.delivery();
+    let unclean = found.is_some() && found != wish.output_check_done;
+    let standing = standing(unclean, &history, wish.repeated_fault_cleared)?;
+    let journal = DoseJournal::start(&wish.site.state_directory)?;
     let metrics = Arc::new(Metrics::for_this_build()?);
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, false);
     metrics.set_realtime_refusals(refusals.len());
     let publisher = Publisher::new(Arc::clone(&metrics));
-    let bridge = publisher.clone();
+    let (bridge, written) = (publisher.clone(), journal.clone());
     let desk = Desk::start(Conductor::new(&machine, lines), standing, move |entry| {
         bridge.entry(entry);
+        written.entry(entry);
         log(entry);
     })?;
     serve(&wish.site, metrics, desk.view())?;
     announce(&wish);
-    let arms = wish.arm_now && !unclean;
-    let watch =
-        Watch { wish: &wish, desk: &desk, publisher: &publisher, signals: &signals, refusals: &refusals, mark: &mark };
+    let arms = wish.arm_now && standing.is_empty();
+    let (mut wish, mut continues) = (wish, None);
+    if let Some(delivery) = found {
+        let rest = Rest::of(delivery, &wish.site.state_directory, &journal);
+        if unclean {
+            warn!("{}", rest.refusal());
+        } else {
+            if let Some(accepted) = wish.accept_remaining {
+                (wish.prepared, continues) = rest.accept(accepted, &wish.prepared).map_err(RunError::Remaining)?;
+            }
+            info!("{}", rest.checked());
+            mark.clear()?;
+        }
+    } else if wish.accept_remaining.is_some() {
+        let what = "--accept-remaining: no delivery ended uncleanly here\n    fix: start without it";
+        return Err(RunError::Remaining(what.to_owned()));
+    }
+    let (continues, journal, history) = (continues, &journal, &history);
+    let watch = Watch {
+        wish: &wish,
+        desk: &desk,
+        publisher: &publisher,
+        signals: &signals,
+        refusals: &refusals,
+        mark: &mark,
+        journal,
+        history,
+        continues,
+    };
     let report = watch.until_stopped(&mut ids, arms)?;
     stop(desk, crew);
     Ok(report)
 }
 
-/// Whether an earlier delivery did not end cleanly and nobody has done the output check.
-fn unclean_end(mark: &UncleanEnd, checked: Option<u16>) -> io::Result<bool> {
-    let Some(delivery) = mark.delivery() else { return Ok(false) };
-    if checked == Some(delivery) {
-        info!("delivery {delivery} did not end cleanly; a person has done the output check");
-        return mark.clear().map(|()| false);
+/// What stands against a beam from before this start.
+fn standing(unclean: bool, history: &FaultHistory, cleared: bool) -> io::Result<FaultSet> {
+    let mut standing = if unclean { FaultSet::EMPTY.with(Fault::OutputCheckDue) } else { FaultSet::EMPTY };
+    let now = wall_seconds();
+    if cleared {
+        history.clear(now)?;
     }
+    let twice = history.repeated(now);
+    let what = match &twice {
+        Ok(None) => return Ok(standing),
+        Ok(Some(fault)) => format!("{} {} came twice in 30 days", fault.code(), fault.name()),
+        Err(error) => format!("the history of dosimetry faults: {error}"),
+    };
+    standing = standing.with(Fault::FaultRepeated);
     warn!(
-        "delivery {delivery} did not end cleanly, so nothing is armed: assess what the patient has had, have the physicist \
-         do the output check, then start once with --output-check-done {delivery}"
+        "{what}, so nothing is armed: the physicist must find the cause, then start once with --repeated-fault-cleared"
     );
-    Ok(true)
+    Ok(standing)
 }
 
 fn block_signals() -> io::Result<SignalFd> {
@@ -280,6 +286,9 @@ struct Watch<'a> {
     signals: &'a SignalFd,
     refusals: &'a [String],
     mark: &'a UncleanEnd,
+    journal: &'a DoseJournal,
+    history: &'a FaultHistory,
+    continues: Option<Continues>,
 }
 
 impl Watch<'_> {
@@ -290,6 +299,7 @@ impl Watch<'_> {
         let mut is_ready = false;
         let feed_every = service::watchdog_period().unwrap_or(Span::from_secs(1));
         let mut next_feed = clock::now();
+        let mut remembered = FaultSet::EMPTY;
         while !matches!(self.signals.read_signal(), Ok(Some(_))) {
             let now = clock::now();
             let turning = silent_guards(&view, now).is_empty();
@@ -303,6 +313,7 @@ impl Watch<'_> {
                 told(service::status(&status_line(&view)));
             }
             self.publisher.losses(&view);
+            self.remember(&view, &mut remembered);
             if let Some(running) = &mut delivery
                 && self.lead(running, &view)
                 && let Some(finished) = delivery.take()
@@ -312,6 +323,7 @@ impl Watch<'_> {
             std::thread::sleep(ROUND);
         }
         told(service::stopping("asked to stop"));
+        self.remember(&view, &mut remembered);
         if let Some(interrupted) = delivery {
             let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
             let _beam_is_off_whatever_comes =
@@ -321,12 +333,33 @@ impl Watch<'_> {
         Ok(report)
     }
 
+    /// Keeps every dosimetry fault of a delivery, once.
+    fn remember(&self, view: &View, remembered: &mut FaultSet) {
+        let progress = view.progress();
+        if progress.faults.is_empty() {
+            *remembered = FaultSet::EMPTY;
+        }
+        for (.., report) in &progress.faults {
+            let fault = report.fault;
+            if fault.group().is_dosimetry() && !remembered.contains(fault) {
+                *remembered = remembered.with(fault);
+                if let Err(error) = self.history.add(wall_seconds(), fault) {
+                    warn!("the history of dosimetry faults cannot be kept: {error}");
+                }
+            }
+        }
+    }
+
     /// Takes two ids for the delivery that was asked for at once, and starts its record.
     fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
+        if let Some(file) = self.wish.seal.broken() {
+            return Err(RunError::Changed(file.to_owned()));
+        }
         let proof = ids.next_id().map_err(RunError::Ids)?;
         let id = ids.next_id().map_err(RunError::Ids)?;
         // before the first frame of the delivery, so that no death is forgotten
         self.mark.set(id)?;
+        self.journal.begin(id, &self.wish.prepared.machine, &self.wish.prepared.order)?;
         let directory: &PathBuf = &self.wish.site.records_directory;
         let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
             RunError::Unavailable(format!(
@@ -361,6 +394,9 @@ impl Watch<'_> {
         let progress = view.progress();
         let mut report = Report::new(self.wish.prepared.planned.clone(), id, &progress);
         report.add_timing(&progress);
+        report.add_remainder(&self.wish.prepared, &progress);
+        report.continues = self.continues;
+        report.notices.extend(self.journal.failed().map(|error| format!("the delivered dose was not kept: {error}")));
         report.records_lost = view.lost_records().iter().sum();
         report.notices.extend(self.wish.prepared.notices.iter().cloned());
         report.notices.extend(self.refusals.iter().cloned());

@@ -1,8 +1,8 @@
 //! The simulated treatment unit that fits a machine and an order: what a demo or a simulation puts beside the guards.
 
-use beam_core::machine::{Beam, Machine, Monitor, Order};
+use beam_core::machine::{Beam, BeamChargeSensor, Machine, Monitor, Order};
 use beam_core::units::{DosePerCharge, Span};
-use beam_drivers::sim::{self, ChamberConfig, Periods, SetUp, UnitConfig};
+use beam_drivers::sim::{self, BeamCharge, ChamberConfig, Periods, SetUp, UnitConfig};
 
 use crate::describe::mu;
 
@@ -12,6 +12,8 @@ const SECOND_CHAMBER_GAIN: f64 = 1.002;
 const OUTPUT_NOISE: f64 = 0.01;
 /// Relative noise of a chamber's reading of one pulse.
 const CHAMBER_NOISE: f64 = 0.001;
+/// Relative noise of the beam charge sensor's reading of one pulse.
+const BEAM_CHARGE_NOISE: f64 = 0.005;
 
 /// The treatment unit for `machine`, set up as `order` plans. `request_after` is how long the console waits with its request
 /// after the gate opened.
@@ -27,7 +29,10 @@ pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitCo
         output_noise: OUTPUT_NOISE,
         chambers: [chamber(&first, 1.0), chamber(&second, SECOND_CHAMBER_GAIN)],
         electrometers: [first.electrometer, second.electrometer],
-        beam_charge: None,
+        beam_charge: machine
+            .beam_charge
+            .zip(order.beam_charge)
+            .map(|(sensor, baseline)| beam_charge(&sensor, baseline)),
         periods: Periods {
             gate: timing.gate,
             dose: timing.dose,
@@ -51,15 +56,37 @@ pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitCo
     clippy::cast_precision_loss,
     reason = "the simulated unit computes in floating point; no decision is made on it"
 )]
+fn picocoulombs_per_mu(calibration: DosePerCharge) -> f64 {
+    1e6 * f64::from(1_u32 << DosePerCharge::FRACTION_BITS) / calibration.fixed() as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the simulated unit computes in floating point; no decision is made on it"
+)]
 fn chamber(monitor: &Monitor, gain: f64) -> ChamberConfig {
-    let micro_mu_per_picocoulomb =
-        monitor.dose_per_charge.fixed() as f64 / f64::from(1_u32 << DosePerCharge::FRACTION_BITS);
     ChamberConfig {
-        picocoulombs_per_mu: 1e6 / micro_mu_per_picocoulomb,
+        picocoulombs_per_mu: picocoulombs_per_mu(monitor.dose_per_charge),
         gain,
         noise: CHAMBER_NOISE,
         leakage_picoamperes: 0.5,
         polarising_volts: f64::from(monitor.voltage) * 0.02,
         full_scale_picocoulombs: monitor.full_scale.picocoulombs() as f64,
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the simulated unit computes in floating point; no decision is made on it"
+)]
+fn beam_charge(sensor: &BeamChargeSensor, baseline: DosePerCharge) -> BeamCharge {
+    let sensor_config = ChamberConfig {
+        picocoulombs_per_mu: picocoulombs_per_mu(baseline),
+        gain: 1.0,
+        noise: BEAM_CHARGE_NOISE,
+        leakage_picoamperes: 0.0,
+        polarising_volts: 0.0,
+        full_scale_picocoulombs: sensor.full_scale.picocoulombs() as f64,
+    };
+    BeamCharge { bus: sensor.bus, sensor: sensor_config }
 }

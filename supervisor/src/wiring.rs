@@ -5,7 +5,7 @@ use beam_core::guard::Guard;
 use beam_core::machine::Machine;
 use beam_core::note::Command;
 use beam_core::record::Record;
-use beam_core::wire::{self, GATE_STATUS, LINAC_STATUS, MON1_STATUS, MON2_STATUS};
+use beam_core::wire::{self, BEAM_CHARGE, GATE_STATUS, LINAC_STATUS, MON1_STATUS, MON2_STATUS};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::hot::Seat;
@@ -44,6 +44,9 @@ pub fn hears(who: wire::Guard, bus: Bus, machine: &Machine) -> Vec<u16> {
     }
     if bus == machine.linac_bus && matches!(who, wire::Guard::Time | wire::Guard::Interlock) {
         ids.push(LINAC_STATUS);
+    }
+    if who == wire::Guard::Interlock && machine.beam_charge.is_some_and(|sensor| sensor.bus == bus) {
+        ids.push(BEAM_CHARGE);
     }
     if bus == permit_bus(who, machine) {
         ids.push(who.permit_id());

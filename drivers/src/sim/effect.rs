@@ -18,11 +18,12 @@ const STRAY_SHARE: f64 = 0.3;
 /// Fault bit of a chamber's status: electronics.
 const ELECTRONICS: u16 = 2;
 
-/// Which chamber.
+/// Which chamber, or the sensor of the beam's charge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Monitor {
     First,
     Second,
+    BeamCharge,
 }
 
 /// What befalls which part.
@@ -120,7 +121,7 @@ impl Effect {
             Self::Chamber(Monitor::First, fault) => [fault.lie(), Lie::None],
             Self::Chamber(Monitor::Second, fault) => [Lie::None, fault.lie()],
             Self::BothChambers(fault) => [fault.lie(), fault.lie()],
-            Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
+            Self::Chamber(Monitor::BeamCharge, _) | Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
         }
     }
 }
@@ -142,21 +143,26 @@ impl Unit {
     /// Puts a fault in at `now`.
     pub(super) fn damage(&mut self, effect: Effect, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         match effect {
-            Effect::Chamber(Monitor::First, fault) => self.damage_chamber(0, fault, now, out),
-            Effect::Chamber(Monitor::Second, fault) => self.damage_chamber(1, fault, now, out),
+            Effect::Chamber(monitor, fault) => self.damage_chamber(monitor, fault, now, out),
             Effect::BothChambers(fault) => {
-                self.damage_chamber(0, fault, now, out);
-                self.damage_chamber(1, fault, now, out);
+                self.damage_chamber(Monitor::First, fault, now, out);
+                self.damage_chamber(Monitor::Second, fault, now, out);
             }
             Effect::Gate(fault) => self.damage_gate(fault, now, out),
             Effect::Linac(fault) => self.damage_linac(fault),
         }
     }
 
-    fn damage_chamber(&mut self, index: usize, fault: ChamberFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+    fn damage_chamber(&mut self, monitor: Monitor, fault: ChamberFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         let mu_per_second = self.linac.beam().mu_per_second();
         let pulse_mu = self.linac.beam().mu_per_pulse_or(self.config.periods.dose);
-        let Some(chamber) = self.chambers.get_mut(index) else { return };
+        let [first, second] = &mut self.chambers;
+        let chamber = match monitor {
+            Monitor::First => Some(first),
+            Monitor::Second => Some(second),
+            Monitor::BeamCharge => self.beam_charge.as_mut(),
+        };
+        let Some(chamber) = chamber else { return };
         let picocoulombs_per_mu = chamber.picocoulombs_per_mu();
         let defects = chamber.defects_mut();
         match fault {

@@ -135,6 +135,27 @@ injections! {
     BothLow6 "both-low-6" [BothChambers(ChamberFault::Reads(94))]
         "both monitors read 94 %"
         => "interlock: ratio to beam charge, where one is fitted; otherwise nothing can see it";
+    BeamChargeSilent "beam-charge-silent" [Chamber(Monitor::BeamCharge, ChamberFault::Silent)]
+        "the sensor of the beam's charge, where one is fitted, sends nothing any more"
+        => "interlock: bus, stale";
+    BeamChargeSaturated "beam-charge-saturated" [Chamber(Monitor::BeamCharge, ChamberFault::Saturated)]
+        "the sensor of the beam's charge, where one is fitted, sets SATURATED and reads 60 %"
+        => "interlock: chamber lies, saturated";
+    BeamChargeLow6 "beam-charge-low-6" [Chamber(Monitor::BeamCharge, ChamberFault::Reads(94))]
+        "the sensor of the beam's charge, where one is fitted, reads 94 %"
+        => "interlock: ratio to beam charge";
+    BeamChargeZero "beam-charge-zero" [Chamber(Monitor::BeamCharge, ChamberFault::Reads(0))]
+        "the sensor of the beam's charge, where one is fitted, collects nothing"
+        => "interlock: ratio to beam charge, at once";
+    BeamChargeHigh "beam-charge-high" [Chamber(Monitor::BeamCharge, ChamberFault::ThreefoldOnce)]
+        "one pulse reads threefold on the sensor of the beam's charge, where one is fitted"
+        => "interlock: ratio to beam charge, at once";
+    BeamChargeFrozen "beam-charge-frozen" [Chamber(Monitor::BeamCharge, ChamberFault::Frozen)]
+        "the sensor of the beam's charge, where one is fitted, repeats its last reading in fresh frames"
+        => "interlock: pulse counts of gate and chambers disagree";
+    BeamChargeCrc "beam-charge-crc" [Chamber(Monitor::BeamCharge, ChamberFault::Spoil(Spoil::Crc))]
+        "one reading of the sensor of the beam's charge, where one is fitted, has a wrong CRC"
+        => "interlock: bus, CRC";
     Crc "crc" [Chamber(Monitor::First, ChamberFault::Spoil(Spoil::Crc))]
         "one reading of monitor 1 has a wrong CRC"
         => "dose 1 and interlock: bus, CRC";

@@ -56,7 +56,7 @@ pub struct Unit {
     /// A sound gate with the same permits, there when the other one is to be damaged.
     pub(super) reference: Option<Gate>,
     pub(super) chambers: [Chamber; 2],
-    beam_charge: Option<Chamber>,
+    pub(super) beam_charge: Option<Chamber>,
     pub(super) linac: Linac,
     pub(super) console: Console,
     /// Faults to come, the first one first.

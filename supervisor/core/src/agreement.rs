@@ -34,11 +34,12 @@ impl Agreement {
     }
 
     /// Judges the counts of pulses: exactly equal within one pulse period and at most 30 ms; within the window where that
-    /// is larger than one; and always equal once the gate has waited for a lease as long.
-    pub fn counts(&mut self, now: Ticks, gate: u32, chambers: [u32; 2], lease_used: bool) -> Option<FaultReport> {
-        let [first, second] = chambers;
-        let most = gate.max(first).max(second);
-        let least = gate.min(first).min(second);
+    /// is larger than one; and always equal once the gate has waited for a lease as long. `sensors` are both chambers and
+    /// the sensor of the beam's own charge.
+    pub fn counts(&mut self, now: Ticks, gate: u32, sensors: [u32; 3], lease_used: bool) -> Option<FaultReport> {
+        let [first, second, beam] = sensors;
+        let most = gate.max(first).max(second).max(beam);
+        let least = gate.min(first).min(second).min(beam);
         let apart = most.saturating_sub(least);
         let report = |limit: u32| FaultReport::of(Fault::CountsDisagree).measured(i64::from(apart), i64::from(limit));
         if apart == 0 {

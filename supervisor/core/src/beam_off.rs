@@ -16,7 +16,7 @@ const BEGIN_ANEW: Span = Span::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 struct Base {
     gate: u32,
-    pulses: [u32; 2],
+    pulses: [u32; 3],
     charge: [(Ticks, Charge); 2],
 }
 
@@ -37,8 +37,8 @@ pub struct BeamOff {
 pub struct Counts {
     /// The gate's report, of the bus that spoke last.
     pub gate: GateStatus,
-    /// Pulses of each chamber.
-    pub pulses: [u32; 2],
+    /// Pulses of each chamber, and of the sensor of the beam's own charge.
+    pub pulses: [u32; 3],
     /// Charge of each chamber.
     pub charge: [Charge; 2],
 }
@@ -108,8 +108,11 @@ impl BeamOff {
             let report = FaultReport::of(Fault::PulsesWhileClosed).monitor(monitor);
             (measured > limit).then(|| report.measured(i64::from(measured), i64::from(limit)))
         };
-        let ([first, second], [base_first, base_second]) = (counts.pulses, base.pulses);
-        fault(counts.gate.pulses, base.gate, 0).or(fault(first, base_first, 1)).or(fault(second, base_second, 2))
+        let ([first, second, beam], [base_first, base_second, base_beam]) = (counts.pulses, base.pulses);
+        fault(counts.gate.pulses, base.gate, 0)
+            .or(fault(first, base_first, 1))
+            .or(fault(second, base_second, 2))
+            .or(fault(beam, base_beam, FaultReport::BEAM_CHARGE))
     }
 
     /// A chamber that has collected less than leakage could have brought begins anew from there, so that a long rest

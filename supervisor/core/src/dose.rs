@@ -13,9 +13,10 @@ use crate::fault::{Fault, FaultSet};
 use crate::frame::{Bus, Frame, Origin};
 use crate::guard::Common;
 use crate::hearing::{Heard, Hearing, with_if};
+use crate::limits::charge_for;
 use crate::machine::{Beam, Landing, Machine, Order, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
-use crate::units::{Charge, Span, Ticks};
+use crate::units::{Charge, Dose, Span, Ticks};
 use crate::wire::{self, GATE_STATUS, GateStatus, NO_PULSE_LIMIT, Reason};
 
 /// Pulses after which the seen mean stands for the expected charge of the next pulse.
@@ -31,6 +32,8 @@ pub struct DoseGuard {
     chamber: Chamber,
     gate: Hearing,
     limit: Charge,
+    /// The preset on monitor 1, which the limit of dose guard 1 is except after an interruption.
+    preset: Charge,
     /// The largest lease that was ever given in this delivery.
     leased: u32,
     last: Charge,
@@ -48,6 +51,7 @@ impl DoseGuard {
             chamber: Chamber::new(monitor, machine),
             gate: Hearing::new(crate::machine::Protection::E2e),
             limit: Charge::ZERO,
+            preset: Charge::ZERO,
             leased: 0,
             last: Charge::ZERO,
         }
@@ -190,6 +194,9 @@ impl DoseGuard {
     pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
         match command {
             Command::Arm { order, .. } => self.load(order),
+            Command::Rebase { base } if self.is_primary() && matches!(self.common.phase, Phase::Interrupted) => {
+                self.rebase(*base);
+            }
             Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
                 self.chamber.start();
                 self.renew(now);
@@ -198,6 +205,7 @@ impl DoseGuard {
             | Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
+            | Command::Rebase { .. }
             | Command::Deliver
             | Command::End(_)
             | Command::Acknowledge
@@ -205,8 +213,20 @@ impl DoseGuard {
         }
     }
 
+    /// What another count has seen above this guard's own monitor is not delivered a second time.
+    fn rebase(&mut self, base: Dose) {
+        let [first, _] = self.machine.monitors;
+        let unseen = base.minus(first.dose_per_charge.dose(self.chamber.charge())).larger(Dose::ZERO);
+        if unseen > Dose::ZERO {
+            // a charge is rounded down, and this one is taken away
+            let unseen = charge_for(unseen, first.dose_per_charge).plus(Charge::from_picocoulombs(1));
+            self.limit = self.preset.minus(unseen);
+        }
+    }
+
     fn load(&mut self, order: &Order) {
         self.limit = if self.is_primary() { order.preset } else { order.backup };
+        self.preset = order.preset;
         self.leased = 0;
         self.last = Charge::ZERO;
         self.chamber.begin(order);

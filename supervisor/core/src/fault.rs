@@ -56,26 +56,6 @@ impl Group {
     }
 }
 
-/// Who may clear a fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Clearance {
-    /// The operator, once the cause is gone.
-    Operator,
-    /// Only somebody in the physicist role, after an output check.
-    Physicist,
-}
-
-impl Clearance {
-    /// The name that people see.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Operator => "operator, when the cause is gone",
-            Self::Physicist => "physicist, after an output check",
-        }
-    }
-}
-
 macro_rules! faults {
     ($($variant:ident = $code:literal, $group:ident, $name:literal, $cause:literal, $action:literal, $requirement:ident;)*) => {
         /// One fault of the catalogue.
@@ -202,17 +182,6 @@ faults! {
 }
 
 impl Fault {
-    /// Who may clear it.
-    #[must_use]
-    pub const fn clearance(self) -> Clearance {
-        // A disagreement that shows only at the end did not stop the beam; it is acknowledged, not released.
-        if self.group().is_dosimetry() && !matches!(self, Self::EndDisagreement) {
-            Clearance::Physicist
-        } else {
-            Clearance::Operator
-        }
-    }
-
     /// Whether what remains of the plan may be delivered by another delivery once the fault is cleared.
     #[must_use]
     pub const fn may_resume(self) -> bool {
@@ -299,6 +268,5 @@ mod tests {
     fn no_resume_after_a_dosimetry_fault() {
         assert!(!Fault::NoSignal.may_resume() && !Fault::ChambersDisagree.may_resume());
         assert!(Fault::Door.may_resume());
-        assert_eq!(Fault::Saturated.clearance(), Clearance::Physicist);
     }
 }

@@ -2,6 +2,7 @@
 //! they judge ([`crate::dose`], [`crate::time`], [`crate::interlock`]). What all of them have in common, the permit, the
 //! phase, the latched faults and the notes on their way out, is [`Common`].
 
+use crate::clock_watch::ClockWatch;
 use crate::dose::DoseGuard;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::{Bus, Frame, Origin};
@@ -12,7 +13,7 @@ use crate::note::{Command, FaultReport, FrameCounts, Input, Note, Output, Phase}
 use crate::permit::PermitSender;
 use crate::time::TimeGuard;
 use crate::units::{Span, Ticks};
-use crate::wire::{self, Reason};
+use crate::wire::{self, GATE_STATUS, Reason};
 
 /// Notes that can wait for their turn; faults are latched besides, so that a note lost here loses no fault.
 const NOTES: usize = 4;
@@ -33,6 +34,9 @@ pub struct Common {
     faults: FaultSet,
     notes: [Option<Note>; NOTES],
     timing: Timing,
+    clock: ClockWatch,
+    /// The bus of its permit, on which it watches the gate's reports for the clock.
+    bus: Bus,
     last_step: Ticks,
     next_health: Ticks,
 }
@@ -50,6 +54,11 @@ impl Common {
             faults: FaultSet::EMPTY,
             notes: [None; NOTES],
             timing: machine.timing,
+            clock: ClockWatch::new(&machine.timing),
+            bus: match who {
+                wire::Guard::Dose1 | wire::Guard::Time => Bus::A,
+                wire::Guard::Dose2 | wire::Guard::Interlock => machine.second_bus(),
+            },
             last_step: Ticks::ZERO,
             next_health: Ticks::ZERO,
         }
@@ -142,7 +151,7 @@ impl Common {
                     self.enter(now, Phase::Idle);
                 }
             }
-            Command::Heartbeat => {}
+            Command::Rebase { .. } | Command::Heartbeat => {}
         }
         true
     }
@@ -176,6 +185,9 @@ impl Common {
         if judged && gap > budget {
             self.raise(now, FaultReport::of(Fault::GuardLate).measured(nanos(gap), nanos(budget)));
         }
+        if let Some(report) = self.clock.turn(now) {
+            self.raise(now, report);
+        }
         let unsent = self.permit.unsent_for(now);
         if judged && unsent > self.timing.stale_after {
             let limit = nanos(self.timing.stale_after);
@@ -183,6 +195,17 @@ impl Common {
         }
         if !self.is_active() {
             self.permit.give_up_echo(now, self.timing.session_silence);
+        }
+    }
+
+    /// Compares this computer's clock with the gate's reports, while it matters.
+    fn check_clock(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        if bus == self.bus
+            && frame.id == GATE_STATUS
+            && let Some(report) = self.clock.report(now, origin, frame)
+            && matches!(self.phase, Phase::Armed | Phase::Delivering | Phase::Interrupted)
+        {
+            self.raise(now, report);
         }
     }
 
@@ -262,7 +285,10 @@ fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
         Input::Frame { bus, origin, frame } if frame.id == common.who.permit_id() => {
             common.own_frame(now, *bus, *origin, frame);
         }
-        Input::Frame { bus, origin, frame } => guard.frame(now, *bus, *origin, frame),
+        Input::Frame { bus, origin, frame } => {
+            common.check_clock(now, *bus, *origin, frame);
+            guard.frame(now, *bus, *origin, frame);
+        }
         Input::Trouble { bus, trouble } => {
             common.counts.distrusted = common.counts.distrusted.wrapping_add(1);
             if let Some(fault) = fault_of(*trouble) {
@@ -308,7 +334,7 @@ pub enum Guard {
 impl Guard {
     /// The guard `who` of `machine`, at rest.
     #[must_use]
-    pub const fn new(who: wire::Guard, machine: &Machine) -> Self {
+    pub fn new(who: wire::Guard, machine: &Machine) -> Self {
         match who {
             wire::Guard::Dose1 | wire::Guard::Dose2 => Self::Dose(DoseGuard::new(who, machine)),
             wire::Guard::Time => Self::Time(TimeGuard::new(machine)),

@@ -1,13 +1,16 @@
 //! The interlock guard: everything that no dose and no clock can see alone.
 //!
-//! It hears both buses: the gate on each, both chambers, their status and the linac's. It judges each chamber as the dose
-//! guards do, and then what only both together show: that gate and chambers count the same pulses, that the chambers
-//! agree, that the rate is right, that the set-up is the planned one, that there is no beam while there should be none.
-//! Its lease ends at the last pulse that it has judged on both chambers, plus the window.
+//! It hears both buses: the gate on each, both chambers, the charge of the beam where it is measured, and the status of
+//! chambers and linac. It judges each chamber as the dose guards do, and then what only all together show: that gate,
+//! chambers and beam charge count the same pulses, that the chambers agree with one another and with the beam's charge,
+//! that the rate is right, that the set-up is the planned one, that there is no beam while there should be none.
+//! Its lease ends at the last pulse that it has judged on all of them, plus the window.
 //!
-//! The judgements themselves live in `chamber`, `agreement`, `rate`, `set_up` and `beam_off`; here they are put in order.
+//! The judgements themselves live in `chamber`, `agreement`, `beam_charge`, `rate`, `unit_status` and `beam_off`; here they
+//! are put in order.
 
 use crate::agreement::Agreement;
+use crate::beam_charge::BeamCharge;
 use crate::beam_off::{BeamOff, Counts};
 use crate::chamber::Chamber;
 use crate::common_checks::{stale, swapped};
@@ -18,11 +21,11 @@ use crate::hearing::{Heard, Hearing, with_if};
 use crate::machine::{Beam, Machine, Order, Protection, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
 use crate::rate::{Rate, Verdict};
-use crate::set_up::{chamber_fault, deviation, leakage_warning, open_interlocks};
+use crate::unit_status::UnitStatus;
 use crate::units::{Dose, Span, Ticks};
 use crate::wire::{
-    self, ChamberStatus, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, MON1_STATUS,
-    MON2_STATUS, NO_PULSE_LIMIT,
+    self, BEAM_CHARGE, CloseCause, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, MON1_STATUS, MON2_STATUS,
+    NO_PULSE_LIMIT,
 };
 
 /// The gate as one bus shows it.
@@ -30,13 +33,6 @@ use crate::wire::{
 struct GateView {
     hearing: Hearing,
     status: Option<GateStatus>,
-}
-
-/// A chamber's status.
-#[derive(Clone, Copy, Debug)]
-struct StatusView {
-    hearing: Hearing,
-    status: Option<ChamberStatus>,
 }
 
 /// The interlock guard.
@@ -52,10 +48,8 @@ pub struct InterlockGuard {
     second: Chamber,
     gate_a: GateView,
     gate_b: GateView,
-    first_status: StatusView,
-    second_status: StatusView,
-    linac_hearing: Hearing,
-    linac: Option<LinacStatus>,
+    beam_charge: BeamCharge,
+    unit: UnitStatus,
     agreement: Agreement,
     rate: Rate,
     beam_off: BeamOff,
@@ -75,8 +69,7 @@ pub struct InterlockGuard {
 impl InterlockGuard {
     /// The interlock guard of `machine`.
     #[must_use]
-    pub const fn new(machine: &Machine) -> Self {
-        let ear = Hearing::new(machine.protection);
+    pub fn new(machine: &Machine) -> Self {
         let gate = GateView { hearing: Hearing::new(Protection::E2e), status: None };
         Self {
             common: Common::new(wire::Guard::Interlock, machine),
@@ -87,10 +80,8 @@ impl InterlockGuard {
             second: Chamber::new(2, machine),
             gate_a: gate,
             gate_b: gate,
-            first_status: StatusView { hearing: ear, status: None },
-            second_status: StatusView { hearing: ear, status: None },
-            linac_hearing: ear,
-            linac: None,
+            beam_charge: BeamCharge::new(machine),
+            unit: UnitStatus::new(machine),
             agreement: Agreement::new(machine),
             rate: Rate::new(machine),
             beam_off: BeamOff::new(machine),
@@ -118,10 +109,6 @@ impl InterlockGuard {
         self.gate.is_some_and(|gate| matches!(gate.state, GateState::Open))
     }
 
-    fn is_requested(&self) -> bool {
-        self.linac.is_some_and(|linac| linac.beam_requested())
-    }
-
     fn raise(&mut self, now: Ticks, report: FaultReport) {
         self.common.raise(now, FaultReport { pulses: self.judged, ..report });
     }
@@ -141,15 +128,26 @@ impl InterlockGuard {
         }
         match frame.id {
             GATE_STATUS => self.on_gate(now, bus, origin, frame),
-            LINAC_STATUS if bus == self.machine.linac_bus => self.on_linac(now, bus, origin, frame),
-            MON1_STATUS | MON2_STATUS => self.on_chamber_status(now, bus, origin, frame),
+            BEAM_CHARGE if self.beam_charge.bus() == Some(bus) => self.on_beam_charge(now, bus, origin, frame),
+            LINAC_STATUS if bus == self.machine.linac_bus => {
+                match self.unit.hear_linac(now, origin, frame, &mut self.common.counts) {
+                    Ok(true) => self.check_linac(now),
+                    Ok(false) => {}
+                    Err(report) => self.raise(now, report.on(bus)),
+                }
+            }
+            MON1_STATUS | MON2_STATUS => match self.unit.hear_chamber(now, origin, frame, &mut self.common.counts) {
+                Ok(Some(monitor)) => self.check_chamber(now, monitor),
+                Ok(None) => {}
+                Err(report) => self.raise(now, report.on(bus)),
+            },
             id if self.dose_ids.contains(&id) => self.on_dose(now, bus, origin, frame),
             _ => {}
         }
     }
 
     fn on_dose(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        let beam = self.is_open() && self.is_requested();
+        let beam = self.is_open() && self.unit.is_requested();
         let is_first = self.dose_ids.first() == Some(&frame.id);
         let chamber = if is_first { &mut self.first } else { &mut self.second };
         let reading = match chamber.take(now, origin, frame, beam, &mut self.common.counts) {
@@ -177,31 +175,51 @@ impl InterlockGuard {
         self.judge(now);
     }
 
-    /// Judges the two chambers and the gate against each other, and renews the lease.
+    fn on_beam_charge(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        match self.beam_charge.take(now, origin, frame, &mut self.common.counts) {
+            Ok(pulses) if pulses > 0 && self.is_delivering() => {
+                self.last_pulse = now;
+                self.judge(now);
+            }
+            Ok(_) => {}
+            Err(report) => self.raise(now, report.on(bus)),
+        }
+    }
+
+    /// Judges chambers, beam charge and gate against each other, and renews the lease.
     fn judge(&mut self, now: Ticks) {
         let Some(gate) = self.gate else { return };
         let gate_pulses = gate.pulses.saturating_sub(self.gate_base.unwrap_or(0));
-        let chambers = [self.first.pulses(), self.second.pulses()];
+        let sensors @ [first, second, _] = self.pulses();
         let lease_used = matches!(gate.cause, CloseCause::LeaseUsed);
-        if let Some(report) = self.agreement.counts(now, gate_pulses, chambers, lease_used) {
+        if let Some(report) = self.agreement.counts(now, gate_pulses, sensors, lease_used) {
             return self.raise(now, report);
         }
-        let (first, second) = self.doses();
-        if let Some(report) = self.agreement.doses_at_counts(first, second, chambers) {
+        let doses @ [first_dose, second_dose] = self.doses();
+        if let Some(report) = self.agreement.doses_at_counts(first_dose, second_dose, [first, second]) {
             return self.raise(now, report);
         }
-        match self.rate.judge(now) {
-            Verdict::Fine => {}
-            Verdict::Warn(report) => self.warn(report),
-            Verdict::Trip(report) => return self.raise(now, report),
+        for verdict in [self.beam_charge.judge([first, second], doses), self.rate.judge(now)] {
+            match verdict {
+                Verdict::Fine => {}
+                Verdict::Warn(report) => self.warn(report),
+                Verdict::Trip(report) => return self.raise(now, report),
+            }
         }
-        self.judged = self.judged.max(gate_pulses.min(self.first.pulses()).min(self.second.pulses()));
+        let seen = gate_pulses.min(first).min(second);
+        self.judged = self.judged.max(seen.min(self.beam_charge.judged_or(seen)));
         self.renew();
     }
 
-    fn doses(&self) -> (Dose, Dose) {
+    /// Pulses by both chambers and by the sensor of the beam's own charge.
+    fn pulses(&self) -> [u32; 3] {
+        let (first, second) = (self.first.pulses(), self.second.pulses());
+        [first, second, self.beam_charge.pulses_or(first)]
+    }
+
+    fn doses(&self) -> [Dose; 2] {
         let [first, second] = self.machine.monitors;
-        (first.dose_per_charge.dose(self.first.charge()), second.dose_per_charge.dose(self.second.charge()))
+        [first.dose_per_charge.dose(self.first.charge()), second.dose_per_charge.dose(self.second.charge())]
     }
 
     fn renew(&mut self) {
@@ -263,66 +281,25 @@ impl InterlockGuard {
         self.common.tell(Note::Interrupted { status });
     }
 
-    fn on_linac(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        match self.linac_hearing.hear(now, origin, frame, &mut self.common.counts) {
-            Heard::Fresh => {}
-            Heard::Repeat => return,
-            Heard::Fault(fault) => return self.raise(now, FaultReport::of(fault).on(bus)),
-        }
-        match LinacStatus::decode(frame) {
-            Ok(status) => {
-                self.linac = Some(status);
-                self.check_linac(now);
-            }
-            Err(_) => self.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
-        }
-    }
-
     fn check_linac(&mut self, now: Ticks) {
-        let Some(status) = self.linac else { return };
-        if !self.common.is_active() {
-            return;
-        }
-        if let Some(fault) = open_interlocks(&status).gravest() {
-            return self.raise(now, FaultReport::of(fault));
-        }
-        if matches!(self.common.phase, Phase::Proving) {
-            if status.beam_requested() {
-                self.raise(now, FaultReport::of(Fault::RequestedEarly));
-            }
-        } else if let Some(report) = self.order.and_then(|order| deviation(&status, &order.set_up)) {
+        let proving = matches!(self.common.phase, Phase::Proving);
+        let planned = self.order.as_ref().map(|order| &order.set_up);
+        if self.common.is_active()
+            && let Some(report) = self.unit.linac_fault(proving, planned)
+        {
             self.raise(now, report);
         }
     }
 
-    fn on_chamber_status(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        let monitor = if frame.id == MON1_STATUS { 1 } else { 2 };
-        let view = if monitor == 1 { &mut self.first_status } else { &mut self.second_status };
-        match view.hearing.hear(now, origin, frame, &mut self.common.counts) {
-            Heard::Fresh => {}
-            Heard::Repeat => return,
-            Heard::Fault(fault) => return self.raise(now, FaultReport::of(fault).on(bus).monitor(monitor)),
-        }
-        match ChamberStatus::decode(frame) {
-            Ok(status) => {
-                view.status = Some(status);
-                self.check_chamber(now, monitor, &status);
-            }
-            Err(_) => self.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus).monitor(monitor)),
-        }
-    }
-
-    fn check_chamber(&mut self, now: Ticks, monitor: u8, status: &ChamberStatus) {
+    fn check_chamber(&mut self, now: Ticks, monitor: u8) {
         if !self.common.is_active() {
             return;
         }
-        let [first, second] = self.machine.monitors;
-        let limits = if monitor == 1 { first } else { second };
         let beam_off = matches!(self.common.phase, Phase::Proving | Phase::Armed);
-        if let Some(report) = chamber_fault(status, &limits, beam_off) {
-            self.raise(now, report.monitor(monitor));
-        } else if beam_off && let Some(report) = leakage_warning(status, &limits) {
-            self.warn(report.monitor(monitor));
+        if let Some(report) = self.unit.chamber_fault(monitor, beam_off) {
+            self.raise(now, report);
+        } else if beam_off && let Some(report) = self.unit.leakage_warning(monitor) {
+            self.warn(report);
         }
     }
 
@@ -343,6 +320,7 @@ impl InterlockGuard {
             | Command::Silence
             | Command::Withhold
             | Command::Arm { .. }
+            | Command::Rebase { .. }
             | Command::Deliver
             | Command::Acknowledge => {}
         }
@@ -354,6 +332,9 @@ impl InterlockGuard {
         self.gate_base = None;
         self.first.begin(order);
         self.second.begin(order);
+        if let Err(report) = self.beam_charge.begin(order) {
+            self.raise(now, report);
+        }
         self.agreement.begin(order);
         self.rate.begin(order);
         self.beam_off.expect(order.expected_pulse);
@@ -363,12 +344,8 @@ impl InterlockGuard {
     fn check_set_up(&mut self, now: Ticks) {
         self.heartbeat = now;
         self.check_linac(now);
-        if let Some(status) = self.first_status.status {
-            self.check_chamber(now, 1, &status);
-        }
-        if let Some(status) = self.second_status.status {
-            self.check_chamber(now, 2, &status);
-        }
+        self.check_chamber(now, 1);
+        self.check_chamber(now, 2);
     }
 
     fn begin(&mut self, now: Ticks) {
@@ -388,8 +365,9 @@ impl InterlockGuard {
 
     fn compare_at_end(&mut self) {
         if self.order.is_some() {
-            let (first, second) = self.doses();
-            if let Some(report) = self.agreement.doses_at_end(first, second) {
+            let [first, second] = self.doses();
+            for report in [self.agreement.doses_at_end(first, second), self.beam_charge.at_end()].into_iter().flatten()
+            {
                 self.warn(report);
             }
         }
@@ -408,13 +386,14 @@ impl InterlockGuard {
         if now >= self.next_judged_note {
             self.next_judged_note = now.after(self.timing().status);
             let (pulses, lease) = (self.judged, self.common.permit.current().lease);
-            let (dose_per_second, requested) = (self.rate.dose_per_second(now), self.is_requested());
-            self.common.tell(Note::Judged { pulses, lease, dose_per_second, requested });
+            let (dose_per_second, requested) = (self.rate.dose_per_second(now), self.unit.is_requested());
+            let beam_charge = self.beam_charge.charge();
+            self.common.tell(Note::Judged { pulses, lease, dose_per_second, beam_charge, requested });
         }
     }
 
     fn beam_is_on(&mut self, now: Ticks) {
-        if !(self.is_open() && self.is_requested()) {
+        if !(self.is_open() && self.unit.is_requested()) {
             self.beam_since = None;
             self.rate.pause(now);
         } else if self.beam_since.is_none() {
@@ -447,11 +426,7 @@ impl InterlockGuard {
             // without pulses the charge that is still coming is known only once the gate has closed
             self.beam_off.recount();
         }
-        let counts = Counts {
-            gate,
-            pulses: [self.first.pulses(), self.second.pulses()],
-            charge: [self.first.charge(), self.second.charge()],
-        };
+        let counts = Counts { gate, pulses: self.pulses(), charge: [self.first.charge(), self.second.charge()] };
         let proving = matches!(self.common.phase, Phase::Proving);
         if let Some(report) = self.beam_off.watch(now, &counts, self.timing().stale_after, proving) {
             self.raise(now, report);
@@ -460,31 +435,21 @@ impl InterlockGuard {
 
     fn check_ages(&mut self, now: Ticks) {
         let (since, timing, second_bus) = (self.common.since, self.machine.timing, self.machine.second_bus());
-        let (dose, gate, status) = (timing.dose, timing.gate, timing.status);
-        let two_buses = !self.machine.single_bus;
-        let found = stale(self.first.hearing(), now, since, dose, Fault::DoseStale)
+        let old_dose = |ear: &Hearing| stale(ear, now, since, timing.dose, Fault::DoseStale);
+        let old_gate = |ear: &Hearing| stale(ear, now, since, timing.gate, Fault::GateStale);
+        let found = old_dose(self.first.hearing())
             .map(|report| report.monitor(1).on(Bus::A))
+            .or_else(|| old_dose(self.second.hearing()).map(|report| report.monitor(2).on(second_bus)))
             .or_else(|| {
-                stale(self.second.hearing(), now, since, dose, Fault::DoseStale)
-                    .map(|report| report.monitor(2).on(second_bus))
+                let report = self.beam_charge.hearing().and_then(old_dose)?;
+                Some(report.monitor(FaultReport::BEAM_CHARGE).on(self.beam_charge.bus()?))
             })
-            .or_else(|| stale(&self.gate_a.hearing, now, since, gate, Fault::GateStale).map(|report| report.on(Bus::A)))
+            .or_else(|| old_gate(&self.gate_a.hearing).map(|report| report.on(Bus::A)))
             .or_else(|| {
-                let report = stale(&self.gate_b.hearing, now, since, gate, Fault::GateStale);
-                report.filter(|_| two_buses).map(|report| report.on(Bus::B))
+                let second = (!self.machine.single_bus).then_some(&self.gate_b.hearing);
+                second.and_then(old_gate).map(|report| report.on(Bus::B))
             })
-            .or_else(|| {
-                stale(&self.first_status.hearing, now, since, status, Fault::StatusStale)
-                    .map(|report| report.monitor(1).on(Bus::A))
-            })
-            .or_else(|| {
-                stale(&self.second_status.hearing, now, since, status, Fault::StatusStale)
-                    .map(|report| report.monitor(2).on(second_bus))
-            })
-            .or_else(|| {
-                stale(&self.linac_hearing, now, since, status, Fault::StatusStale)
-                    .map(|report| report.on(self.machine.linac_bus))
-            });
+            .or_else(|| self.unit.stale(now, since));
         if let Some(report) = found {
             self.raise(now, report);
         }
@@ -500,22 +465,12 @@ impl InterlockGuard {
     pub(crate) fn standing(&self, now: Ticks) -> FaultSet {
         let timing = self.timing();
         let silent = |ear: &Hearing, period: Span| ear.silent(now, period.times(Timing::STALE_PERIODS));
-        let dose = silent(self.first.hearing(), timing.dose) || silent(self.second.hearing(), timing.dose);
+        let dose = silent(self.first.hearing(), timing.dose)
+            || silent(self.second.hearing(), timing.dose)
+            || self.beam_charge.hearing().is_some_and(|ear| silent(ear, timing.dose));
         let gate = silent(&self.gate_a.hearing, timing.gate)
             || (!self.machine.single_bus && silent(&self.gate_b.hearing, timing.gate));
-        let status = silent(&self.first_status.hearing, timing.status)
-            || silent(&self.second_status.hearing, timing.status)
-            || silent(&self.linac_hearing, timing.status);
-        let set = self.linac.map_or(FaultSet::EMPTY, |status| open_interlocks(&status));
-        let set = with_if(with_if(set, dose, Fault::DoseStale), gate, Fault::GateStale);
-        let set = with_if(set, status, Fault::StatusStale);
-        let [first, second] = self.machine.monitors;
-        let chamber = |view: &StatusView, limits| {
-            view.status.and_then(|status| chamber_fault(&status, limits, !self.is_open())).map(|report| report.fault)
-        };
-        [chamber(&self.first_status, &first), chamber(&self.second_status, &second)]
-            .into_iter()
-            .flatten()
-            .fold(set, FaultSet::with)
+        let set = self.unit.standing(now, !self.is_open());
+        with_if(with_if(set, dose, Fault::DoseStale), gate, Fault::GateStale)
     }
 }

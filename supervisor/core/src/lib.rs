@@ -28,8 +28,12 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod air;
+pub mod beam_charge;
 pub mod beam_off;
 pub mod chamber;
+pub mod clearance;
+pub mod clock_watch;
 pub mod common_checks;
 pub mod dose;
 pub mod extraction;
@@ -46,11 +50,14 @@ pub mod proving;
 pub mod rate;
 pub mod reading;
 pub mod record;
+pub mod repeated;
 pub mod requirement;
+pub mod resume;
 pub mod session;
 pub mod set_up;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod unit_status;
 pub mod units;
 pub mod wire;

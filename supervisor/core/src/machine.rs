@@ -106,6 +106,15 @@ pub struct Monitor {
     pub electrometer: Option<Electrometer>,
 }
 
+/// The sensor for the charge of the beam itself (BEAM_CHARGE).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BeamChargeSensor {
+    /// The bus that its frames come on.
+    pub bus: Bus,
+    /// Charge of one pulse at which the sensor is at its end.
+    pub full_scale: Charge,
+}
+
 /// Everything about the treatment unit that the guards need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Machine {
@@ -115,6 +124,8 @@ pub struct Machine {
     pub beam: Beam,
     /// The two chambers.
     pub monitors: [Monitor; 2],
+    /// The sensor for the charge of the beam itself, where one is fitted.
+    pub beam_charge: Option<BeamChargeSensor>,
     /// How the rate is judged.
     pub rate: RateRule,
     /// How long the gate may stand open and requested without a pulse: max(1 s, 3 periods) on a steady machine.
@@ -218,6 +229,8 @@ pub struct Order {
     pub dose_per_second: Dose,
     /// Beam-on time after which the time guard ends the beam.
     pub time_limit: Span,
+    /// Dose that the charge of the beam gives, from commissioning, where its sensor is fitted.
+    pub beam_charge: Option<DosePerCharge>,
     /// Set-up.
     pub set_up: SetUp,
 }

@@ -58,6 +58,11 @@ pub enum Command {
         /// The plan in counts.
         order: Order,
     },
+    /// After an interruption, before going on: so much was delivered at least, whatever your own monitor says.
+    Rebase {
+        /// The largest of all counts, see [`crate::resume`].
+        base: Dose,
+    },
     /// PERMIT: begin, or go on after an interruption.
     Deliver,
     /// TRIPPED, for good.
@@ -83,7 +88,8 @@ pub struct Output {
 pub struct FaultReport {
     /// Which fault.
     pub fault: Fault,
-    /// 1 or 2 for the monitor that it is about, 0 when it is about none.
+    /// 1 or 2 for the monitor that it is about, [`FaultReport::BEAM_CHARGE`] for the sensor of the beam's own charge, 0 when
+    /// it is about none.
     pub monitor: u8,
     /// The bus that it came from, if any.
     pub bus: Option<Bus>,
@@ -96,6 +102,9 @@ pub struct FaultReport {
 }
 
 impl FaultReport {
+    /// Stands for the sensor of the beam's own charge where monitors have their numbers.
+    pub const BEAM_CHARGE: u8 = 3;
+
     /// A report without numbers.
     #[must_use]
     pub const fn of(fault: Fault) -> Self {
@@ -109,7 +118,7 @@ impl FaultReport {
         self
     }
 
-    /// The same about a monitor, 1 or 2.
+    /// The same about a monitor, 1 or 2, or about the sensor of the beam's own charge.
     #[must_use]
     pub const fn monitor(mut self, monitor: u8) -> Self {
         self.monitor = monitor;
@@ -193,6 +202,8 @@ pub enum Note {
         lease: u32,
         /// Mean dose rate per second.
         dose_per_second: Dose,
+        /// Charge of the beam itself in this delivery, where it is measured.
+        beam_charge: Option<Charge>,
         /// Whether the console asks for beam.
         requested: bool,
     },

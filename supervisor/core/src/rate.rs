@@ -190,6 +190,7 @@ mod tests {
             timing,
             beam: Beam::Pulsed { period, window: 1, landing: Landing::Nearest, gate_knows_lease: true },
             monitors: [monitor; 2],
+            beam_charge: None,
             rate: rule,
             no_pulse_after: ms(1000),
             beam_hold: false,
@@ -210,6 +211,7 @@ mod tests {
             pulse_dose: PULSE,
             dose_per_second: PULSE.times(10),
             time_limit: Span::ZERO,
+            beam_charge: None,
             set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::None },
         });
         let mut worst = Verdict::Fine;

@@ -4,14 +4,16 @@
 //! decides nothing about a beam that is on: each guard ends the beam by itself, and the session only tells the others.
 //! Its own silence ends the beam too, because the interlock guard misses its heartbeat.
 
+use crate::clearance::Role;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
-use crate::machine::{Machine, Order};
+use crate::machine::{Beam, Machine, Order};
 use crate::note::{Command, FaultReport, Note};
 use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
+use crate::resume::{Counted, base};
 use crate::state::{Event, Refused, State, next};
-use crate::units::{Span, Ticks};
+use crate::units::{Dose, Span, Ticks};
 use crate::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 /// What the operator asks for.
@@ -35,7 +37,10 @@ pub enum Act {
     /// End the delivery for good.
     Terminate,
     /// Clear what was latched.
-    Acknowledge,
+    Acknowledge {
+        /// The role of whoever does it.
+        by: Role,
+    },
 }
 
 /// What happens to a session.
@@ -109,6 +114,10 @@ pub struct Session {
     arming: Option<(u16, u16, Order)>,
     proving: Option<Proving>,
     taking_up: Option<Ticks>,
+    /// The order of the delivery, and what the guards told of it.
+    order: Option<Order>,
+    delivered: [Dose; 2],
+    beam_on: Span,
     gates: [Option<GateStatus>; 2],
     standing: [FaultSet; 4],
     own_standing: FaultSet,
@@ -116,6 +125,8 @@ pub struct Session {
     began: Ticks,
     resumes: u8,
     first_fault: Option<FaultReport>,
+    /// Every fault found since the last acknowledgement, by the session or latched in a guard.
+    found: FaultSet,
     to_acknowledge: bool,
     ended_by: Option<EndedBy>,
     next_heartbeat: Ticks,
@@ -133,6 +144,9 @@ impl Session {
             arming: None,
             proving: None,
             taking_up: None,
+            order: None,
+            delivered: [Dose::ZERO; 2],
+            beam_on: Span::ZERO,
             gates: [None; 2],
             standing: [FaultSet::EMPTY; 4],
             own_standing: FaultSet::EMPTY,
@@ -140,6 +154,7 @@ impl Session {
             began: Ticks::ZERO,
             resumes: 0,
             first_fault: None,
+            found: FaultSet::EMPTY,
             to_acknowledge: false,
             ended_by: None,
             next_heartbeat: Ticks::ZERO,
@@ -201,6 +216,7 @@ impl Session {
     /// Takes the session to Armed without a proof. Only for judging a recording, which cannot answer one.
     pub fn arm_unproven(&mut self, delivery: u16, order: Order) {
         self.state = State::Armed;
+        self.order = Some(order);
         self.direct(EVERY_GUARD, Command::Arm { delivery, order });
     }
 
@@ -240,6 +256,7 @@ impl Session {
                 }
             }
             Note::Health { standing, faults, .. } => {
+                self.found = self.found.union(*faults);
                 if let Some(place) = self.standing.get_mut(guard.index()) {
                     *place = standing.union(*faults);
                 }
@@ -258,7 +275,12 @@ impl Session {
                     self.to_acknowledge = true;
                 }
             }
-            Note::Dose { .. } | Note::Time { .. } | Note::Judged { .. } => {}
+            Note::Dose { dose, .. } => {
+                let [first, second] = &mut self.delivered;
+                *(if matches!(guard, Guard::Dose1) { first } else { second }) = *dose;
+            }
+            Note::Time { beam_on, .. } => self.beam_on = *beam_on,
+            Note::Judged { .. } => {}
         }
     }
 
@@ -270,6 +292,7 @@ impl Session {
 
     fn trip(&mut self, by: EndedBy, report: FaultReport) {
         let was_active = self.is_active();
+        self.found = self.found.with(report.fault);
         if self.first_fault.is_none() {
             self.first_fault = Some(report);
         }
@@ -296,8 +319,12 @@ impl Session {
                 }
                 self.go(Event::ArmRequested)?;
                 self.arming = Some((*proof, *delivery, *order));
+                self.order = Some(*order);
+                self.delivered = [Dose::ZERO; 2];
+                self.beam_on = Span::ZERO;
                 self.proving = Some(Proving::new(now, &self.machine));
                 self.first_fault = None;
+                self.found = FaultSet::EMPTY;
                 self.ended_by = None;
                 self.resumes = 0;
                 self.began = now;
@@ -305,7 +332,7 @@ impl Session {
             }
             Act::Begin => {
                 if self.taking_up.is_some() {
-                    return Err(Refused { state: self.state, event: Event::BeamOn });
+                    return Err(Refused::out_of_place(self.state, Event::BeamOn));
                 }
                 self.go(Event::BeamOn)?;
                 self.direct(EVERY_GUARD, Command::Deliver);
@@ -317,11 +344,16 @@ impl Session {
             Act::Resume => self.resume()?,
             Act::Terminate => {
                 self.go(Event::Terminated)?;
+                self.tell(SessionNote::Fault(FaultReport::of(Fault::OperatorStop)));
                 self.end(EndedBy::Operator, Reason::Operator);
             }
-            Act::Acknowledge => {
+            Act::Acknowledge { by } => {
+                if let Some(fault) = self.found.iter().find(|&fault| !by.may_clear(fault)) {
+                    return Err(Refused { state: self.state, event: Event::Acknowledged, fault: Some(fault) });
+                }
                 self.go(Event::Acknowledged)?;
                 self.to_acknowledge = false;
+                self.found = FaultSet::EMPTY;
                 self.direct(EVERY_GUARD, Command::Acknowledge);
             }
         }
@@ -331,7 +363,7 @@ impl Session {
     fn resume(&mut self) -> Result<(), Refused> {
         let latched = self.gates.iter().flatten().any(|gate| matches!(gate.state, GateState::Latched));
         if latched {
-            return Err(Refused { state: self.state, event: Event::ResumeRequested });
+            return Err(Refused::out_of_place(self.state, Event::ResumeRequested));
         }
         if matches!(self.state, State::Interrupted) && self.resumes >= self.machine.resume_limit {
             let (resumes, limit) = (i64::from(self.resumes), i64::from(self.machine.resume_limit));
@@ -342,8 +374,23 @@ impl Session {
         }
         self.go(Event::ResumeRequested)?;
         self.resumes = self.resumes.saturating_add(1);
+        self.direct(EVERY_GUARD, Command::Rebase { base: base(&self.counted()).dose });
         self.direct(EVERY_GUARD, Command::Deliver);
         Ok(())
+    }
+
+    /// Everything that counted this delivery, as the guards told it.
+    fn counted(&self) -> Counted {
+        let gate_pulses = self.gates.iter().flatten().map(|gate| gate.pulses).max().unwrap_or(0);
+        let pulsed = matches!(self.machine.beam, Beam::Pulsed { .. });
+        Counted {
+            recorded: self.delivered,
+            live: [None; 2],
+            gate_pulses: if pulsed { gate_pulses } else { 0 },
+            pulse: self.order.map_or(Dose::ZERO, |order| order.pulse_dose),
+            beam_on: if pulsed { Span::ZERO } else { self.beam_on },
+            dose_per_second: self.order.map_or(Dose::ZERO, |order| order.dose_per_second),
+        }
     }
 
     fn tick(&mut self, now: Ticks) {

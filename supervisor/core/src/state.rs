@@ -4,6 +4,8 @@
 //! from anywhere. Two nested `match`es without a catch-all arm: a new state or event does not compile until every pair
 //! was thought about.
 
+use crate::fault::Fault;
+
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum State {
@@ -116,13 +118,23 @@ impl Event {
     }
 }
 
-/// The event does not fit the state; nothing changed.
+/// The event does not fit the state, or whoever asks may not; nothing changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refused {
     /// Where the session stands.
     pub state: State,
     /// What was asked.
     pub event: Event,
+    /// The fault that whoever asked may not clear, where the event itself has its place.
+    pub fault: Option<Fault>,
+}
+
+impl Refused {
+    /// The event has no place in the state.
+    #[must_use]
+    pub const fn out_of_place(state: State, event: Event) -> Self {
+        Self { state, event, fault: None }
+    }
 }
 
 /// The state that follows `state` when `event` happens.
@@ -132,7 +144,7 @@ pub struct Refused {
 pub const fn next(state: State, event: Event) -> Result<State, Refused> {
     use Event as E;
     use State as S;
-    let refused = Err(Refused { state, event });
+    let refused = Err(Refused::out_of_place(state, event));
     match state {
         S::Inhibited => match event {
             E::Cleared => Ok(S::Ready),

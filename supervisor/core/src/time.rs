@@ -173,6 +173,7 @@ impl TimeGuard {
             | Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
+            | Command::Rebase { .. }
             | Command::Deliver
             | Command::End(_)
             | Command::Acknowledge

@@ -52,6 +52,7 @@ fn machine(window: u32) -> Machine {
         session_silence: ms(500),
     };
     Machine {
+        beam_charge: None,
         timing,
         beam: Beam::Pulsed { period: ms(33), window, landing: Landing::Nearest, gate_knows_lease: true },
         monitors: [monitor; 2],
@@ -68,6 +69,7 @@ fn machine(window: u32) -> Machine {
 fn order() -> Order {
     let pulse = Charge::from_picocoulombs(i64::from(PULSE_PC));
     Order {
+        beam_charge: None,
         preset: pulse.times(100),
         backup: pulse.times(110),
         expected_pulse: [pulse; 2],
@@ -84,6 +86,8 @@ struct Unit {
     now: u64,
     alive: [u8; 7],
     gate: (GateState, CloseCause, u32),
+    /// What the gate reported last: it reports every 5 ms, and at once on a change.
+    told: Option<(GateState, CloseCause, u32)>,
     pulses: u16,
     drift: i32,
     requested: bool,
@@ -97,7 +101,7 @@ impl Unit {
         let gate = (GateState::Closed, CloseCause::PermitWithheld, 0);
         let guard = Guard::new(who, machine);
         let (now, alive, drift, sent, notes) = (0, [0; 7], 0, 0, vec![]);
-        Self { guard, now, alive, gate, pulses: 100, drift, requested: false, echoes: true, sent, notes }
+        Self { guard, now, alive, gate, told: None, pulses: 100, drift, requested: false, echoes: true, sent, notes }
     }
 
     fn input(&mut self, input: &Input) {
@@ -122,8 +126,11 @@ impl Unit {
     fn step(&mut self) {
         let (state, cause, pulses) = self.gate;
         let gate = GateStatus { state, cause, closed_by: 0, pulses, beam_on_centiseconds: 0 };
-        self.frame(0, Bus::A, |alive| gate.encode(alive));
-        self.frame(1, Bus::B, |alive| gate.encode(alive));
+        if self.now.is_multiple_of(5) || self.told != Some(self.gate) {
+            self.told = Some(self.gate);
+            self.frame(0, Bus::A, |alive| gate.encode(alive));
+            self.frame(1, Bus::B, |alive| gate.encode(alive));
+        }
         let charge = ChargeCounter::from_raw((u32::from(self.pulses) * PULSE_PC).wrapping_add_signed(self.drift));
         let dose = DoseReading { flags: 0, pulses: self.pulses, charge };
         let interlock = matches!(self.guard, Guard::Interlock(_));
@@ -368,7 +375,7 @@ fn found_after(picoamperes: i64, drift: i64) -> Option<i64> {
         let rest = tenth.min(36_000);
         let collected = (rest * drift + (tenth - rest) * picoamperes) / 10;
         let charge = [Charge::from_picocoulombs(collected); 2];
-        let counts = Counts { gate: status, pulses: [0; 2], charge };
+        let counts = Counts { gate: status, pulses: [0; 3], charge };
         let now = at(u64::try_from(tenth).unwrap() * 100);
         if watch.watch(now, &counts, ms(25), false).is_some() {
             return Some((tenth - 36_000) / 10);

@@ -1,5 +1,6 @@
 //! The beams that a machine can make: energy, pulse rate and dose per pulse, or dose rate where there are no pulses.
 
+use super::beam_charge;
 use super::counts;
 use super::reader::{Section, range};
 
@@ -29,6 +30,8 @@ pub struct NominalBeam {
     pub energy: u8,
     /// Output.
     pub output: Output,
+    /// Charge of the beam in pC that gave one MU at commissioning, where its sensor is fitted.
+    pub beam_charge_pc_per_mu: Option<f64>,
 }
 
 impl NominalBeam {
@@ -55,7 +58,7 @@ impl NominalBeam {
 pub fn read(top: &Section<'_, '_>, is_pulsed: bool) -> Vec<NominalBeam> {
     let mut beams: Vec<NominalBeam> = Vec::new();
     for section in top.tables("beams", "one for each energy, with its rate and its dose") {
-        let beam = read_one(&section, is_pulsed);
+        let beam = read_one(&section, is_pulsed, is_pulsed && top.has(beam_charge::TABLE));
         if let Some(beam) = beam {
             against_others(&section, &beam, &beams);
             beams.push(beam);
@@ -65,7 +68,7 @@ pub fn read(top: &Section<'_, '_>, is_pulsed: bool) -> Vec<NominalBeam> {
     beams
 }
 
-fn read_one(section: &Section<'_, '_>, is_pulsed: bool) -> Option<NominalBeam> {
+fn read_one(section: &Section<'_, '_>, is_pulsed: bool, has_sensor: bool) -> Option<NominalBeam> {
     let energy_mev = section.number("energy-mev", range(0.1, 25.5, "the bus carries up to 25.5 MeV in steps of 0.1"));
     let output = if is_pulsed {
         section.without_meaning(
@@ -81,13 +84,20 @@ fn read_one(section: &Section<'_, '_>, is_pulsed: bool) -> Option<NominalBeam> {
         let rate = section.number("mu-per-minute", range(1.0, 2000.0, "dose rate at the nominal setting"));
         rate.map(|mu_per_minute| Output::Continuous { mu_per_minute })
     };
+    let beam_charge_pc_per_mu = if has_sensor {
+        let why = "charge of the beam that gave one MU at this energy, from commissioning";
+        Some(section.number(beam_charge::BASELINE, range(10.0, 400_000.0, why))?)
+    } else {
+        section.without_meaning(beam_charge::BASELINE, "no sensor is fitted in [beam-charge]");
+        None
+    };
     let energy_mev = energy_mev?;
     let energy = counts::energy(energy_mev);
     if energy.is_none() {
         let what = format!("`energy-mev` = {energy_mev} is no multiple of 0.1 MeV");
         section.problem("energy-mev", what, "write what the linac's status frame carries for this beam");
     }
-    Some(NominalBeam { energy_mev, energy: energy?, output: output? })
+    Some(NominalBeam { energy_mev, energy: energy?, output: output?, beam_charge_pc_per_mu })
 }
 
 fn against_others(section: &Section<'_, '_>, beam: &NominalBeam, others: &[NominalBeam]) {

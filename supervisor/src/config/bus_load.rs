@@ -42,7 +42,9 @@ pub fn bus_load(machine: &Machine, pulse_rate_hz: f64) -> Vec<BusLoad> {
     let gate = rate(timing.gate) + pulse_rate_hz;
     let load = |bus: Bus, monitors: &[u8]| {
         let linac = if bus == machine.linac_bus { rate(timing.status) } else { 0.0 };
-        let contract = monitors.len() as f64 * side + gate + linac;
+        let fitted = machine.beam_charge.is_some_and(|sensor| sensor.bus == bus);
+        let beam_charge = if fitted { rate(timing.dose) + pulse_rate_hz } else { 0.0 };
+        let contract = monitors.len() as f64 * side + gate + linac + beam_charge;
         let readings = monitors.iter().map(|&monitor| {
             let length = machine.electrometer(monitor).map_or(8, |electrometer| electrometer.length);
             (rate(machine.dose_period(monitor)) + pulse_rate_hz, frame_bits(length))

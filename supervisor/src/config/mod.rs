@@ -13,6 +13,7 @@
 //! | `shipped` | the profiles and plans that the program carries with it |
 //! | `document`, `reader`, `wording`, `spelling`, `problem`, `counts` | how a file is read, judged and rounded |
 
+mod beam_charge;
 mod beams;
 mod bus_load;
 mod check;
@@ -31,6 +32,7 @@ mod problem;
 mod profile;
 mod profile_notices;
 mod reader;
+mod seal;
 pub mod shipped;
 mod site;
 mod spelling;
@@ -48,4 +50,5 @@ pub use order::{Expectation, expectation, order};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
 pub use profile::{Profile, Readback, RealTime, parse_profile, parse_profile_with};
+pub use seal::Seal;
 pub use site::{Site, ThreadChoice, parse_site};

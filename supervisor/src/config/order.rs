@@ -64,6 +64,7 @@ pub fn order(profile: &Profile, plan: &Plan) -> Result<Order, Vec<Problem>> {
         pulse_dose: counts::expected_dose(pulse_mu),
         dose_per_second: counts::expected_dose(beam.mu_per_second()),
         time_limit: plan.time_limit_s.map_or(time, |limit_s| counts::span_of_millis(limit_s * 1000.0)),
+        beam_charge: beam.beam_charge_pc_per_mu.map(counts::dose_per_charge),
         set_up: SetUp {
             energy: beam.energy,
             energy_tolerance: profile.energy_tolerance,

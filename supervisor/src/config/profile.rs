@@ -9,6 +9,7 @@ use beam_core::units::Span;
 use beam_core::wire::Docking;
 use toml::de::DeTable;
 
+use super::beam_charge;
 use super::beams::{self, NominalBeam, Output};
 use super::bus_load;
 use super::counts;
@@ -102,6 +103,8 @@ pub struct Profile {
     pub readback_missing: Vec<Readback>,
     /// Pressure at the site in kPa, where it is given.
     pub site_pressure_kpa: Option<f64>,
+    /// Whether the chambers are vented, so that nothing is armed without a reading of the air.
+    pub is_vented: bool,
     /// What feeds the guards of monitor 1 and of monitor 2.
     pub feeds: Vec<Feed>,
     /// What is to be said of this profile whenever it is used.
@@ -151,7 +154,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>, library: Libra
     let (machine, chambers) = read_machine(&top, &kind, &beams, (period_scale, library));
     let energy_tolerance = read_energy_tolerance(&top, &beams);
     let real_time = top.word("real-time", &[("required", RealTime::Required), ("wanted", RealTime::Wanted)]);
-    read_chamber_kind(&top);
+    let is_vented = read_chamber_kind(&top);
     let site_pressure_kpa = top.optional_number("site-pressure-kpa", range(50.0, 110.0, "air pressure at the site"));
     let beam_inhibit = read_beam_inhibit(&top, kind.beam);
     let readback_missing = top.optional_words("readback-missing", Readback::WORDS).unwrap_or_default();
@@ -187,6 +190,7 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>, library: Libra
         beam_inhibit,
         readback_missing,
         site_pressure_kpa,
+        is_vented: is_vented?,
         feeds: feeds?,
         notices: notices?,
     })
@@ -207,6 +211,7 @@ fn read_machine(
     let frames = monitors::Frames { period_ms, scale: period_scale, is_pulsed: kind.is_pulsed, library };
     let chambers = monitors::read(top, beams, &frames);
     let (single_bus, linac_bus) = read_buses(top);
+    let beam_charge = beam_charge::read(top, beams, kind.is_pulsed, single_bus);
     let protection = top.word("protection", &[("e2e", Protection::E2e), ("none", Protection::None)]);
     let resumes = "how often a delivery may be resumed after an interruption, and never after a fault";
     let resume_limit = top.whole("resume-limit", 0..=2, resumes);
@@ -215,6 +220,7 @@ fn read_machine(
             timing: timing?,
             beam: kind.beam?,
             monitors: chambers.as_ref().map(|both| both.each_ref().map(|chamber| chamber.monitor))?,
+            beam_charge: beam_charge?,
             rate: rate?,
             no_pulse_after: no_pulse_after?,
             beam_hold: beam_hold?,
@@ -332,11 +338,15 @@ fn read_energy_tolerance(top: &Section<'_, '_>, beams: &[NominalBeam]) -> Option
     Some(tolerance)
 }
 
-fn read_chamber_kind(top: &Section<'_, '_>) {
-    if top.word("chambers", &[("sealed", false), ("vented", true)]) == Some(true) {
-        let what = "`chambers` = \"vented\": their charge depends on the weather, and no thermometer and barometer are read yet";
-        top.problem("chambers", what, "use sealed chambers; there is no way around this in the profile");
+/// Whether the chambers are vented: then their charge depends on the weather, and the site's usual pressure must be known.
+fn read_chamber_kind(top: &Section<'_, '_>) -> Option<bool> {
+    let vented = top.word("chambers", &[("sealed", false), ("vented", true)])?;
+    if vented && !top.has("site-pressure-kpa") {
+        let what = "`site-pressure-kpa` is missing: `chambers` = \"vented\", so their charge depends on the weather";
+        let fix = "add `site-pressure-kpa =` the usual air pressure at the site, of 50 to 110 kPa; each arming also needs a reading of thermometers and barometers";
+        top.missing("site-pressure-kpa", what, fix);
     }
+    Some(vented)
 }
 
 /// What else holds the beam, which a gate that does not count pulses needs while it is proven.

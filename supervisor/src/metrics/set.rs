@@ -53,6 +53,11 @@ impl Metrics {
         self.delivery.dose_rate.set(monitor_units(dose_per_second));
     }
 
+    /// Charge of the beam itself in this delivery; `None` where it is not measured.
+    pub fn set_beam_charge(&self, charge: Option<Charge>) {
+        self.delivery.beam_charge.set(charge.map_or(f64::NAN, coulombs));
+    }
+
     /// Beam-on time of this delivery, and its limit.
     pub fn set_beam_on(&self, beam_on: Span, limit: Span) {
         self.delivery.beam_on.set(seconds(beam_on));

@@ -23,6 +23,7 @@ fn delivered() -> Metrics {
     metrics.set_delivered(Guard::Dose2, Dose::from_micro_mu(12_400_000), 10);
     metrics.set_planned(Dose::from_micro_mu(1_000_000_000), Dose::from_micro_mu(1_040_000_000));
     metrics.set_dose_rate(Dose::from_micro_mu(6_250_000));
+    metrics.set_beam_charge(Some(Charge::from_picocoulombs(500_000)));
     metrics.set_beam_on(Span::from_millis(2_000), Span::from_secs(192));
     metrics.set_pulse_lease(Guard::Dose1, 11);
     metrics.set_pulse_lease(Guard::Time, beam_core::wire::NO_PULSE_LIMIT);
@@ -71,6 +72,7 @@ fn setters_show_base_units() {
         "beamsup_delivered_pulses{chamber=\"2\"} 10",
         "beamsup_planned_monitor_units{chamber=\"2\"} 1040",
         "beamsup_dose_rate_monitor_units_per_second 6.25",
+        "beamsup_beam_charge_coulombs 0.0000005",
         "beamsup_beam_on_seconds 2",
         "beamsup_pulse_lease{guard=\"dose 1\"} 11",
         "beamsup_pulse_lease{guard=\"time\"} 16777215",

@@ -31,10 +31,18 @@ const AT_ONCE: (u64, f64) = (4, 0.2);
 
 /// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
 /// take longer than some plans to show.
-const MAY_COMPLETE: [Injection; 26] = [
+const MAY_COMPLETE: [Injection; 33] = [
     Injection::DuplicateFrame,
     Injection::LostFrame,
     Injection::BothLow6,
+    // only where the sensor is fitted; its own tests have it everywhere
+    Injection::BeamChargeSilent,
+    Injection::BeamChargeSaturated,
+    Injection::BeamChargeLow6,
+    Injection::BeamChargeZero,
+    Injection::BeamChargeHigh,
+    Injection::BeamChargeFrozen,
+    Injection::BeamChargeCrc,
     Injection::Mon1Leakage,
     Injection::Mon2Leakage,
     Injection::Mon2Low6Percent,
