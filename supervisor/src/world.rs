@@ -18,7 +18,7 @@ use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
 use crate::conductor::{Conductor, Entry};
 use crate::hot::{NotTaken, Seat};
-use crate::mishap::{Anchor, Deed, Mishap, Receiver, What};
+use crate::mishap::{Deed, Mishap, Receiver, What};
 use crate::wiring::{hears, permit_bus};
 
 mod befall;
@@ -48,6 +48,9 @@ const IDENTIFIERS: [u16; 11] = [
     wire::MON2_STATUS,
     wire::LINAC_STATUS,
 ];
+
+/// Wall time in ns at which a simulated kernel's stamps begin: any that is not zero.
+const STAMPS_BEGIN: i64 = 1_000_000_000_000_000_000;
 
 /// One thing that somebody who stands beside the buses sees.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +82,9 @@ pub struct World {
     pulses: u64,
     now: Ticks,
     steps: u64,
+    /// What the kernel's stamps of received frames are ahead of the true time, in ns; there are none while it is nothing.
+    stamp_offset: i64,
+    stamps: bool,
     /// Every frame that a bus carried, when asked for.
     heard: Option<Vec<(Ticks, Bus, Frame)>>,
     /// What was seen since the onlooker looked last, when there is one.
@@ -107,15 +113,13 @@ impl World {
             }
         }
         // what begins with a pulse is the unit's own business: it befalls that very pulse
-        let with_pulse = |mishap: &Mishap| match (mishap.at.after, mishap.at.delay, mishap.what) {
-            (Anchor::Pulse(pulse), Span::ZERO, What::Unit(injection)) => Some((injection, pulse)),
-            _ => None,
-        };
-        let injections: Vec<_> = mishaps.iter().filter_map(with_pulse).collect();
+        let injections: Vec<_> = mishaps.iter().filter_map(injection_with_pulse).collect();
         let mut unit = Unit::new(unit, seed, &injections);
         for mishap in mishaps {
             if let What::Unit(injection) = mishap.what {
                 unit.expect_damage(injection);
+            } else if let (Some(signal), Some(pulse)) = (mishap.what.signal(), mishap.with_pulse()) {
+                unit.expect(signal, pulse);
             }
         }
         Self {
@@ -126,13 +130,15 @@ impl World {
             generation: 0,
             wires: [Wire::default(), Wire::default()],
             listeners,
-            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| with_pulse(mishap).is_none())),
+            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| mishap.with_pulse().is_none())),
             deeds: VecDeque::new(),
             seen: State::Inhibited,
             begun: false,
             pulses: 0,
             now: Ticks::ZERO,
             steps: 0,
+            stamp_offset: 0,
+            stamps: mishaps.iter().any(|mishap| matches!(mishap.what, What::StampStep { .. })),
             heard: None,
             seen_on_bus: None,
         }
@@ -150,6 +156,16 @@ impl World {
                 look(one);
             }
         }
+    }
+
+    /// The computer has been on for this long already. To be called before the first step.
+    pub fn start_clock_at(&mut self, shown: Span) {
+        self.clock = HostClock::starting_at(Ticks::ZERO.after(shown));
+    }
+
+    /// Every instrument has counted this far already. To be called before the first step.
+    pub fn start_counters_at(&mut self, pulses: u16, charge: u32) {
+        self.unit.start_counters_at(pulses, charge);
     }
 
     /// Keeps every frame that a bus carries from now on.
@@ -214,7 +230,7 @@ impl World {
     /// Whether something is still to happen by itself: a mishap whose moment is known, or the end of one.
     #[must_use]
     pub fn is_expectant(&self) -> bool {
-        self.next_fate() < NEVER
+        self.next_fate() < NEVER || self.unit.is_held()
     }
 
     /// What the operator does now by a mishap; to be asked for after every step until there is nothing.
@@ -433,7 +449,8 @@ impl World {
             on_bus.then_some(()).ok_or(NotTaken)
         };
         let shown = self.clock.shows(now);
-        self.host.seats[guard.index()].turn(shown, input, 0, &mut send, &|| shown);
+        let stamp = if self.stamps { now.nanos().saturating_add_signed(STAMPS_BEGIN + self.stamp_offset) } else { 0 };
+        self.host.seats[guard.index()].turn(shown, input, stamp, &mut send, &|| shown);
     }
 
     fn pass_commands(&mut self) {
@@ -444,6 +461,13 @@ impl World {
                 }
             }
         }
+    }
+}
+
+const fn injection_with_pulse(mishap: &Mishap) -> Option<(Injection, u32)> {
+    match (mishap.what, mishap.with_pulse()) {
+        (What::Unit(injection), Some(pulse)) => Some((injection, pulse)),
+        _ => None,
     }
 }
 

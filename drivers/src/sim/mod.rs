@@ -14,7 +14,7 @@
 //! | `gate` | the gate in hardware, rule by rule; `channel` is what it makes of one permit |
 //! | `chamber` | a monitor chamber with its electrometer; the beam charge sensor |
 //! | `linac` | pulse train or kV beam, set-up as sensed; `console` is the beam request |
-//! | `fault` | faults by name; `effect` is what each does |
+//! | `fault` | faults by name; `effect` is what each does; `signal` is what changes by a number |
 //! | `unit` | all of it on virtual time: [`Unit`] |
 //! | `realtime` | a [`Unit`] in a thread behind socket pairs: [`RealTimeUnit`] |
 //!
@@ -33,6 +33,7 @@ mod gate;
 mod linac;
 mod noise;
 mod realtime;
+mod signal;
 mod unit;
 
 pub use chamber::{Chamber, ChamberConfig, ChamberDefects, ChamberFrames, Spoil};
@@ -43,4 +44,5 @@ pub use gate::{Channels, Gate, GateConfig, GateDefects, permit_bus};
 pub use linac::{Beam, Linac, SetUp};
 pub use noise::Noise;
 pub use realtime::{Handle, RealTimeUnit};
+pub use signal::{Instrument, Share, Signal};
 pub use unit::{Truth, Unit};

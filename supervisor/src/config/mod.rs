@@ -36,6 +36,7 @@ mod wording;
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
 pub use check::{Checked, Kind, Report, check_files};
+pub use document::Document;
 pub use load::{load_plan, load_profile, load_site};
 pub use order::{Expectation, expectation, order};
 pub use plan::{Places, Plan, parse_plan};
