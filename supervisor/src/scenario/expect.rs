@@ -185,7 +185,7 @@ impl Expect {
         let names = |codes: &[Code]| codes.iter().map(|code| code.0.code()).collect::<Vec<_>>().join(" or ");
         if !self.faults.is_empty() {
             let found = played.first_fault().map(|(_, fault)| fault);
-            let standing = found.is_none() && self.faults.iter().any(|code| played.standing().contains(&code.0));
+            let standing = found.is_none() && self.faults.iter().any(|code| played.standing.contains(&code.0));
             let is_one = found.is_some_and(|fault| self.faults.contains(&Code(fault)));
             unmet.unless(is_one || standing, || {
                 let found = found.map_or("nothing".to_owned(), |fault| format!("{} {}", fault.code(), fault.name()));

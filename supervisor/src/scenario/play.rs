@@ -60,6 +60,8 @@ pub struct Played {
     pub mishap_at: Option<Ticks>,
     /// When the gate was shut for good; none when it stands open still or never opened.
     pub shut_at: Option<Ticks>,
+    /// What stood against a beam at the end.
+    pub standing: Vec<Fault>,
     /// Whether a beam was begun.
     pub begun: bool,
     /// Whether it came to an end by itself.
@@ -104,6 +106,7 @@ pub fn play_watched(scenario: &Scenario, watch: &mut impl FnMut(&Course)) -> Res
         answers: course.answers.clone(),
         mishap_at: watcher.mishap_at,
         shut_at: if watcher.is_open { None } else { watcher.shut_at },
+        standing: course.world.conductor().session().standing(course.world.now()).iter().collect(),
         begun: watcher.begun,
         ended: !course.is_endless(),
         over_at: course.world.now(),
@@ -223,12 +226,6 @@ impl Played {
     pub fn first_fault(&self) -> Option<(&'static str, Fault)> {
         let found = self.stories.iter().find_map(Progress::fault_found);
         found.map(|(finder, report)| (finder.map_or("session", Guard::name), report.fault))
-    }
-
-    /// What stood against a beam at the end.
-    #[must_use]
-    pub fn standing(&self) -> Vec<Fault> {
-        self.last_story().map_or(Vec::new(), Progress::standing)
     }
 
     /// Every warning.

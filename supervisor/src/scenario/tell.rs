@@ -79,7 +79,7 @@ pub fn text(scenario: &Scenario, played: &Played) -> String {
         line("operator", fault.action().to_owned());
     } else if !played.begun {
         let standing: Vec<_> =
-            played.standing().iter().map(|fault| format!("{} {}", fault.code(), fault.name())).collect();
+            played.standing.iter().map(|fault| format!("{} {}", fault.code(), fault.name())).collect();
         line("stands against it", standing.join(", "));
     }
     for warning in played.warnings() {
@@ -100,7 +100,8 @@ pub fn text(scenario: &Scenario, played: &Played) -> String {
         });
         line("operator asks", format!("{}: {granted}", answer.deed.name()));
     }
-    line("recorded", format!("{:.2} MU", played.recorded_mu()));
+    let bound = if is_lower_bound(played) { ", a lower bound: a reading at its end says no more" } else { "" };
+    line("recorded", format!("{:.2} MU{bound}", played.recorded_mu()));
     if !scenario.then.is_empty() {
         line("then", scenario.then.clone());
     }
@@ -111,11 +112,17 @@ pub fn text(scenario: &Scenario, played: &Played) -> String {
     text
 }
 
+/// Whether an instrument was at the end of its range.
+fn is_lower_bound(played: &Played) -> bool {
+    use beam_core::fault::Fault::{FullScale, OverRange, Saturated};
+    played.first_fault().is_some_and(|(_, fault)| matches!(fault, Saturated | OverRange | FullScale))
+}
+
 fn here(played: &Played) -> String {
     let noun = if played.truth.pulses == 1 { "pulse" } else { "pulses" };
     let since = played.mishap_at.map_or(0.0, |since| {
         let bad = played.pulses.iter().filter(|pulse| pulse.at >= since);
-        bad.map(|pulse| pulse.true_mu).sum::<f64>()
+        bad.map(|pulse| pulse.true_mu).fold(0.0, |sum, mu| sum + mu)
     });
     format!(
         "{} {noun}, {:.2} MU = {:.3} Gy in all; from the mishap on {since:.2} MU = {:.3} Gy (1 MU taken as 1 cGy)",
@@ -200,7 +207,7 @@ pub fn json(scenario: &Scenario, played: &Played) -> Value {
         "fault": found.map(|(_, fault)| fault.code()),
         "found_by": found.map(|(finder, _)| finder),
         "warnings": played.warnings().iter().map(|fault| fault.code()).collect::<Vec<_>>(),
-        "standing": played.standing().iter().map(|fault| fault.code()).collect::<Vec<_>>(),
+        "standing": played.standing.iter().map(|fault| fault.code()).collect::<Vec<_>>(),
         "true_mu": played.truth.mu,
         "recorded_mu": played.recorded_mu(),
         "pulses": played.truth.pulses,
@@ -220,17 +227,19 @@ fn words(what: &What) -> String {
     match what {
         What::Unit(injection) => injection.description().to_owned(),
         What::Output { percent: share } => format!("each pulse really is {} % of what it should be", percent(share)),
-        What::Reads { of: which, percent: share } => format!("{} reads {} %", of(which), percent(share)),
-        What::Clips { of: which, percent_of_full_scale: share } => {
-            format!("{} reads {} % of full scale, whatever comes", of(which), percent(share))
+        What::Reads { of: which, percent: share } => {
+            format!("{}: {} % of the charge is read", of(which), percent(share))
         }
-        What::ReadsCounts { of: which, counts } => format!("{} reads {counts} counts a pulse", of(which)),
+        What::Clips { of: which, percent_of_full_scale: share } => {
+            format!("{}: every pulse reads {} % of full scale", of(which), percent(share))
+        }
+        What::ReadsCounts { of: which, counts } => format!("{}: every pulse reads {counts} counts", of(which)),
         What::ReadsVoltage { of: which, percent: share } => {
             format!("{}: the polarising voltage is read back as {} %", of(which), percent(share))
         }
         What::SensesEnergy { mev } => format!("the linac senses {} MeV", f64::from(mev.0) / 10.0),
         What::Drifts { of: which, percent_per_hour: share } => {
-            format!("{} changes by {} % an hour", of(which), percent(share))
+            format!("{}: the response changes by {} % an hour", of(which), percent(share))
         }
         What::ClearCounters { of: which } => format!("{}: the counters are set to zero", of(which)),
         What::Pause { lasting } => format!("the linac makes no pulse for {} ms", millis(*lasting)),
