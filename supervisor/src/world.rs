@@ -26,6 +26,7 @@ mod bus;
 mod clock;
 mod fate;
 mod host;
+mod start;
 
 pub use bus::FRAME_TIME;
 use bus::{NEVER, Sender, Wire};
@@ -33,6 +34,7 @@ use clock::HostClock;
 use fate::{Delivery, Fate};
 pub use host::Stopped;
 use host::{Host, SESSION_PERIOD};
+use start::{STAMPS_BEGIN, injection_with_pulse};
 
 /// Identifiers of the contract, for the table of listeners.
 const IDENTIFIERS: [u16; 11] = [
@@ -48,9 +50,6 @@ const IDENTIFIERS: [u16; 11] = [
     wire::MON2_STATUS,
     wire::LINAC_STATUS,
 ];
-
-/// Wall time in ns at which a simulated kernel's stamps begin: any that is not zero.
-const STAMPS_BEGIN: i64 = 1_000_000_000_000_000_000;
 
 /// One thing that somebody who stands beside the buses sees.
 #[derive(Clone, Copy, Debug)]
@@ -156,16 +155,6 @@ impl World {
                 look(one);
             }
         }
-    }
-
-    /// The computer has been on for this long already. To be called before the first step.
-    pub fn start_clock_at(&mut self, shown: Span) {
-        self.clock = HostClock::starting_at(Ticks::ZERO.after(shown));
-    }
-
-    /// Every instrument has counted this far already. To be called before the first step.
-    pub fn start_counters_at(&mut self, pulses: u16, charge: u32) {
-        self.unit.start_counters_at(pulses, charge);
     }
 
     /// Keeps every frame that a bus carries from now on.
@@ -461,13 +450,6 @@ impl World {
                 }
             }
         }
-    }
-}
-
-const fn injection_with_pulse(mishap: &Mishap) -> Option<(Injection, u32)> {
-    match (mishap.what, mishap.with_pulse()) {
-        (What::Unit(injection), Some(pulse)) => Some((injection, pulse)),
-        _ => None,
     }
 }
 
