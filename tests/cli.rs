@@ -52,6 +52,29 @@ fn a_fast_demo_delivers_in_text_and_in_json() {
 }
 
 #[test]
+fn an_accident_is_replayed_in_text_and_in_json() {
+    for (name, expected, says) in [
+        ("A01", 3, "TRIPPED by"),
+        ("a08", 3, "NEVER ARMED"),
+        ("A18", 3, "BEAM OFF BY SILENCE"),
+        ("A14", 0, "COMPLETES"),
+    ] {
+        let output = supervisor(&["demo", "--fast", "--accident", name]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(code(&output), expected, "{name}: {text}");
+        assert!(text.contains(says) && text.contains("as expected") && !text.contains("NOT AS"), "{name}: {text}");
+        let output = supervisor(&["demo", "--fast", "--accident", name, "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(report["as_expected"], true, "{name}");
+    }
+    let output = supervisor(&["demo", "--accident", "list"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("A01-m1-only"));
+    let output = supervisor(&["demo", "--accident", "A99"]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("--accident list"), "{}", errors(&output));
+}
+
+#[test]
 fn a_fault_trips_the_demo_and_the_report_says_who_and_how_many_pulses_later() {
     for (fault, found, later) in [
         ("mon1-saturated@50", "F-301", 0),

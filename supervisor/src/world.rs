@@ -12,7 +12,7 @@ use beam_core::machine::{Machine, Order};
 use beam_core::note::Input;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
-use beam_core::units::{Span, Ticks};
+use beam_core::units::Ticks;
 use beam_core::wire::{self, Guard};
 use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
