@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -14,13 +15,16 @@ fn root() -> PathBuf {
 fn supervisor(arguments: &[&str]) -> Output {
     let tests = std::env::current_exe().expect("a test knows its own path");
     let program = tests.parent().and_then(Path::parent).expect("target/PROFILE").join("beam-supervisor");
-    if !program.exists() {
-        let built = Command::new(env!("CARGO"))
+    // whatever an earlier build left there may be of yesterday's sources
+    static BUILT: OnceLock<bool> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let build = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "beam-supervisor"])
             .current_dir(root())
             .status();
-        assert!(built.expect("cargo starts").success());
-    }
+        build.expect("cargo starts").success()
+    });
+    assert!(built, "the program does not build");
     Command::new(program).args(arguments).current_dir(std::env::temp_dir()).output().expect("the program starts")
 }
 
@@ -49,6 +53,29 @@ fn a_fast_demo_delivers_in_text_and_in_json() {
             [&report["planned_mu"], &report["delivered_mu"][0]].map(|n| n.as_f64().expect("a number"));
         assert!((planned - delivered).abs() < 6.5, "{machine}: {planned} planned, {delivered} delivered");
     }
+}
+
+#[test]
+fn an_accident_is_replayed_in_text_and_in_json() {
+    for (name, expected, says) in [
+        ("A01", 3, "TRIPPED by"),
+        ("a08", 3, "NEVER ARMED"),
+        ("A18", 3, "BEAM OFF BY SILENCE"),
+        ("A14", 0, "COMPLETES"),
+    ] {
+        let output = supervisor(&["demo", "--fast", "--accident", name]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(code(&output), expected, "{name}: {text}");
+        assert!(text.contains(says) && text.contains("as expected") && !text.contains("NOT AS"), "{name}: {text}");
+        let output = supervisor(&["demo", "--fast", "--accident", name, "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(report["as_expected"], true, "{name}");
+    }
+    let output = supervisor(&["demo", "--accident", "list"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("A01-m1-only"));
+    let output = supervisor(&["demo", "--accident", "A99"]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("--accident list"), "{}", errors(&output));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use beam_core::fault::{Fault, Group};
 use beam_core::requirement::Requirement;
 use beam_core::state::{Event, State, next};
+use beam_supervisor::scenario::Scenario;
+use beam_supervisor::scenario::shipped::SCENARIOS;
 use beam_tests::checks::{ACCIDENTS, Accident, CHECKS, Check};
 
 fn root() -> PathBuf {
@@ -159,24 +161,37 @@ fn accident_tables() -> String {
         let (names, serves, tests) = (names.join(", "), serves.join(", "), tests.join("`, `"));
         writeln!(page, "| {id} | {what} | {who} | {names} | {serves} | `{tests}` |").expect("a string");
     }
-    page += "\n## Accidents\n\n| accident | what happened | checks | scenarios |\n| --- | --- | --- | --- |\n";
-    let scenarios = scenarios();
+    page += "\n## Accidents\n\n| accident | what happened | checks |\n| --- | --- | --- |\n";
     for Accident { id, what, checks } in ACCIDENTS {
-        let begins = format!("{}-", id.to_lowercase());
-        let played: Vec<_> = scenarios.iter().filter(|name| name.starts_with(&begins)).map(String::as_str).collect();
-        let checks = checks.replace(' ', ", ");
-        writeln!(page, "| {id} | {what} | {checks} | {} |", played.join(", ")).expect("a string");
+        writeln!(page, "| {id} | {what} | {} |", checks.replace(' ', ", ")).expect("a string");
     }
-    page
+    page + &scenario_table()
 }
 
-/// The names of the scenario files, sorted.
-fn scenarios() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
+/// Every scenario file with its checks and what must come of it.
+fn scenario_table() -> String {
+    let mut page = "\n## Scenarios\n\nEach is a file in `tests/scenarios/`, run by `cargo test -p beam-tests --test scenarios` \
+                    and shown by\n`beam-supervisor demo --accident NAME`. Pulses are those from the mishap on, the one that it \
+                    befell included;\nmilliseconds are those until the gate is shut.\n\n"
+        .to_owned();
+    page += "| scenario | what | checks | verdict | faults | at most |\n| --- | --- | --- | --- | --- | --- |\n";
+    let mut scenarios: Vec<_> = SCENARIOS.iter().filter_map(|shipped| shipped.read().ok()).collect();
+    assert_eq!(scenarios.len(), SCENARIOS.len(), "every shipped scenario is sound");
+    scenarios.sort_by(|one, other| one.name.cmp(&other.name));
+    for Scenario { name, title, check, expect, .. } in scenarios {
+        let faults: Vec<_> = expect.faults.iter().map(|code| code.0.code()).collect();
+        let limits = [
+            expect.most_pulses.map(|most| format!("{most} pulses")),
+            expect.most_milliseconds.map(|most| format!("{most} ms")),
+            expect.most_dose_mu.map(|most| format!("{most} MU")),
+            expect.changes_nothing.then(|| "nothing changes".to_owned()),
+        ];
+        let limits: Vec<_> = limits.into_iter().flatten().collect();
+        let (checks, faults, limits) = (check.join(", "), faults.join(", "), limits.join(", "));
+        let verdict = expect.verdict.name();
+        writeln!(page, "| {name} | {title} | {checks} | {verdict} | {faults} | {limits} |").expect("a string");
+    }
+    page
 }
 
 /// Every source in which a test may stand.

@@ -43,6 +43,9 @@ pub struct Demo {
     /// Fault to put in, as NAME@PULSE; `list` names the faults.
     #[arg(long, value_name = "NAME@PULSE")]
     pub fault: Option<String>,
+    /// Accident to replay instead, as A01 or A01-m1-only; `list` names them. It brings its own machine, plan and seed.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["machine", "plan", "fault", "seed", "records"])]
+    pub accident: Option<String>,
     /// In virtual time: the same delivery in under a second.
     #[arg(long)]
     pub fast: bool,

@@ -9,6 +9,7 @@ use beam_drivers::sim::Injection;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use crate::accident;
 use crate::air_file;
 use crate::cli;
 use crate::config::{self, Kind, Problem, shipped};
@@ -47,6 +48,9 @@ fn code(result: Result<u8, Failure>) -> u8 {
 /// `demo`
 #[must_use]
 pub fn demo(arguments: &cli::Demo) -> u8 {
+    if let Some(name) = &arguments.accident {
+        return accident::demo(name, arguments);
+    }
     if arguments.fault.as_deref() == Some("list") {
         list_injections(arguments.json);
         return exit::DONE;

@@ -6,7 +6,7 @@
 use beam_core::clearance::Role;
 use beam_core::machine::Order;
 use beam_core::session::Act;
-use beam_core::state::State;
+use beam_core::state::{Refused, State};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::GateState;
 use beam_drivers::sim::UnitConfig;
@@ -28,6 +28,17 @@ const PATIENCE: Span = Span::from_millis(1_500);
 /// Longer than any session takes by its own limits: twice its time limit, and a minute.
 const SPARE: Span = Span::from_secs(60);
 
+/// What became of what the operator asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// When.
+    pub at: Ticks,
+    /// What was asked.
+    pub deed: Deed,
+    /// Whether it had no place then.
+    pub refused: Option<Refused>,
+}
+
 /// A session under way.
 pub struct Course {
     /// The world.
@@ -36,6 +47,8 @@ pub struct Course {
     pub progress: Progress,
     /// What the processes before it told.
     pub before: Vec<Progress>,
+    /// What the operator asked for by a mishap, and what became of it.
+    pub answers: Vec<Answer>,
     order: Order,
     operator: Autopilot,
     /// Ids given out so far.
@@ -61,6 +74,7 @@ impl Course {
             world: World::befallen(&prepared.machine, unit, seed, mishaps),
             progress: Progress::default(),
             before: Vec::new(),
+            answers: Vec::new(),
             order: prepared.order,
             operator: Autopilot::new(1, 2, prepared.order),
             ids: 2,
@@ -86,7 +100,7 @@ impl Course {
             self.operate(deed, sink);
         }
         if let Some(act) = self.operator.next_act(self.world.conductor().session().state()) {
-            self.act(&act, sink);
+            let _refused = self.act(&act, sink);
         }
         if self.progress.state != self.state {
             (self.state, self.since) = (self.progress.state, self.world.now());
@@ -145,18 +159,20 @@ impl Course {
             Deed::Terminate => Act::Terminate,
             // whoever is entitled to everything, so that a scenario goes on
             Deed::Acknowledge => Act::Acknowledge { by: Role::Physicist },
+            Deed::AcknowledgeAsOperator => Act::Acknowledge { by: Role::Operator },
             // these the world has done itself
             Deed::PressBeam | Deed::ReleaseBeam => return,
         };
-        self.act(&act, sink);
+        // an act out of place is refused, and that is all there is to it
+        let refused = self.act(&act, sink).err();
+        self.answers.push(Answer { at: self.world.now(), deed, refused });
     }
 
-    fn act(&mut self, act: &Act, sink: &mut impl FnMut(&Entry)) {
+    fn act(&mut self, act: &Act, sink: &mut impl FnMut(&Entry)) -> Result<(), Refused> {
         let progress = &mut self.progress;
-        // an act out of place is refused, and that is all there is to it
-        let _refused = self.world.act(act, &mut |entry| {
+        self.world.act(act, &mut |entry| {
             progress.add(entry);
             sink(entry);
-        });
+        })
     }
 }

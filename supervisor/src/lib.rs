@@ -1,6 +1,7 @@
 //! The shell around the decision: threads, rings, files, sockets and the command line. It decides nothing about a beam; that
 //! is all in `beam-core`. What may run in a real-time thread is in [`hot`] and nowhere else.
 
+pub mod accident;
 pub mod air_file;
 pub mod autopilot;
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod report;
 pub mod rest;
 pub mod run;
 pub mod run_error;
+pub mod scenario;
 pub mod service;
 pub mod simulate;
 pub mod treatment_unit;

@@ -11,7 +11,10 @@ use beam_core::wire::Guard;
 use beam_drivers::sim::Injection;
 use serde::{Deserialize, Serialize};
 
+mod signal;
 mod text;
+
+pub use signal::{Energy, Of, Percent, SIGNAL_KINDS, SmallDose};
 
 /// From when a moment counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,12 +96,32 @@ pub enum Deed {
     Resume,
     /// Terminates.
     Terminate,
-    /// Acknowledges what is latched.
+    /// Acknowledges what is latched, in the role of a physicist.
     Acknowledge,
+    /// Acknowledges what is latched, in the role of an operator.
+    AcknowledgeAsOperator,
     /// Lets go of the beam button.
     ReleaseBeam,
     /// Presses the beam button.
     PressBeam,
+}
+
+impl Deed {
+    /// The deed as people and files write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arm => "arm",
+            Self::Begin => "begin",
+            Self::Interrupt => "interrupt",
+            Self::Resume => "resume",
+            Self::Terminate => "terminate",
+            Self::Acknowledge => "acknowledge",
+            Self::AcknowledgeAsOperator => "acknowledge-as-operator",
+            Self::ReleaseBeam => "release-beam",
+            Self::PressBeam => "press-beam",
+        }
+    }
 }
 
 /// What happens.
@@ -187,6 +210,88 @@ pub enum What {
     },
     /// The operator acts.
     Operator(Deed),
+    /// Every pulse really is so much of what it should be, from now on.
+    Output {
+        /// Of the nominal dose.
+        percent: Percent,
+    },
+    /// An instrument measures so much of the charge, from now on.
+    Reads {
+        /// Which.
+        of: Of,
+        /// Of the true charge.
+        percent: Percent,
+    },
+    /// Every pulse reads so much of an instrument's full scale, whatever it is, from now on.
+    #[serde(rename_all = "kebab-case")]
+    Clips {
+        /// Which.
+        of: Of,
+        /// Of its full scale.
+        percent_of_full_scale: Percent,
+    },
+    /// Every pulse reads so many counts, whatever it is, from now on.
+    ReadsCounts {
+        /// Which.
+        of: Of,
+        /// May be negative: a baseline that falls.
+        counts: i32,
+    },
+    /// The polarising voltage is read back as so much of the nominal one, from now on.
+    ReadsVoltage {
+        /// Which.
+        of: Of,
+        /// Of the nominal voltage.
+        percent: Percent,
+    },
+    /// The linac senses this energy in the beam line, from now on.
+    SensesEnergy {
+        /// In MeV.
+        mev: Energy,
+    },
+    /// An instrument's response changes steadily from now on.
+    #[serde(rename_all = "kebab-case")]
+    Drifts {
+        /// Which.
+        of: Of,
+        /// Of the response at the start.
+        percent_per_hour: Percent,
+    },
+    /// Somebody sets an instrument's counters to zero.
+    ClearCounters {
+        /// Which.
+        of: Of,
+    },
+    /// The linac makes no pulse for a while, although it may.
+    Pause {
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// The linac holds its own gate closed for a while.
+    Hold {
+        /// For how long.
+        #[serde(rename = "for-ms", with = "text::millis")]
+        lasting: Span,
+    },
+    /// Dose arrives outside every pulse.
+    Leak {
+        /// How much.
+        mu: SmallDose,
+    },
+    /// The computer loses received frames of a bus, and says so.
+    Overflow {
+        /// Of which bus.
+        bus: OnBus,
+        /// How many.
+        frames: u32,
+    },
+    /// The kernel's stamps of received frames jump.
+    StampStep {
+        /// By so many microseconds.
+        #[serde(rename = "by-us")]
+        by: i64,
+    },
 }
 
 /// Something that happens at a moment.
@@ -200,6 +305,16 @@ pub struct Mishap {
 }
 
 impl Mishap {
+    /// What the treatment unit does to itself with a pulse, and that pulse: it befalls that very pulse.
+    #[must_use]
+    pub const fn with_pulse(&self) -> Option<u32> {
+        match (self.at.after, self.at.delay.nanos(), &self.what) {
+            (Anchor::Pulse(pulse), 0, What::Unit(_)) => Some(pulse),
+            (Anchor::Pulse(pulse), 0, what) if what.signal().is_some() => Some(pulse),
+            _ => None,
+        }
+    }
+
     /// A named fault of the treatment unit that begins with this pulse; 0 is before the beam.
     #[must_use]
     pub const fn unit(injection: Injection, pulse: u32) -> Self {
@@ -244,9 +359,12 @@ pub const OTHER_KINDS: [&str; 21] = [
 ];
 
 impl What {
-    /// The kind under which tables count it: the name of the unit's fault, or one of [`OTHER_KINDS`].
+    /// The kind under which tables count it: the name of the unit's fault, or one of [`OTHER_KINDS`] or [`SIGNAL_KINDS`].
     #[must_use]
     pub const fn kind(&self) -> &'static str {
+        if let Some(signal) = self.signal() {
+            return signal::kind(signal);
+        }
         match self {
             Self::Unit(injection) => injection.name(),
             Self::Lose(_) => "frames-lost",
@@ -271,11 +389,15 @@ impl What {
             Self::ClockStep { .. } => "clock-step",
             Self::ClockSlew { .. } => "clock-slew",
             Self::Operator(deed) => match deed {
-                Deed::Arm | Deed::Begin | Deed::Resume | Deed::Acknowledge => "operator-acts",
+                Deed::Arm | Deed::Begin | Deed::Resume => "operator-acts",
+                Deed::Acknowledge | Deed::AcknowledgeAsOperator => "operator-acts",
                 Deed::Interrupt => "operator-interrupts",
                 Deed::Terminate => "operator-terminates",
                 Deed::ReleaseBeam | Deed::PressBeam => "operator-at-button",
             },
+            Self::Overflow { .. } => "frames-overflowed",
+            Self::StampStep { .. } => "stamp-step",
+            _ => "signal",
         }
     }
 }

@@ -12,13 +12,13 @@ use beam_core::machine::{Machine, Order};
 use beam_core::note::Input;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
-use beam_core::units::{Span, Ticks};
+use beam_core::units::Ticks;
 use beam_core::wire::Guard;
 use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
 use crate::conductor::{Conductor, Entry};
 use crate::hot::{NotTaken, Seat};
-use crate::mishap::{Anchor, Deed, Mishap, Receiver, What};
+use crate::mishap::{Deed, Mishap, Receiver, What};
 use crate::wiring::{hears, permit_bus};
 
 mod befall;
@@ -26,6 +26,7 @@ mod bus;
 mod clock;
 mod fate;
 mod host;
+mod start;
 
 pub use bus::FRAME_TIME;
 use bus::{NEVER, Sender, Wire};
@@ -33,6 +34,7 @@ use clock::HostClock;
 use fate::{Delivery, Fate};
 pub use host::Stopped;
 use host::{Host, SESSION_PERIOD};
+use start::{STAMPS_BEGIN, injection_with_pulse};
 
 /// How many identifiers of eleven bits there are, for the table of listeners.
 const IDENTIFIERS: usize = 0x800;
@@ -67,6 +69,9 @@ pub struct World {
     pulses: u64,
     now: Ticks,
     steps: u64,
+    /// What the kernel's stamps of received frames are ahead of the true time, in ns; there are none while it is nothing.
+    stamp_offset: i64,
+    stamps: bool,
     /// Every frame that a bus carried, when asked for.
     heard: Option<Vec<(Ticks, Bus, Frame)>>,
     /// What was seen since the onlooker looked last, when there is one.
@@ -93,15 +98,13 @@ impl World {
             }
         }
         // what begins with a pulse is the unit's own business: it befalls that very pulse
-        let with_pulse = |mishap: &Mishap| match (mishap.at.after, mishap.at.delay, mishap.what) {
-            (Anchor::Pulse(pulse), Span::ZERO, What::Unit(injection)) => Some((injection, pulse)),
-            _ => None,
-        };
-        let injections: Vec<_> = mishaps.iter().filter_map(with_pulse).collect();
+        let injections: Vec<_> = mishaps.iter().filter_map(injection_with_pulse).collect();
         let mut unit = Unit::new(unit, seed, &injections);
         for mishap in mishaps {
             if let What::Unit(injection) = mishap.what {
                 unit.expect_damage(injection);
+            } else if let (Some(signal), Some(pulse)) = (mishap.what.signal(), mishap.with_pulse()) {
+                unit.expect(signal, pulse);
             }
         }
         Self {
@@ -112,13 +115,15 @@ impl World {
             generation: 0,
             wires: [Wire::default(), Wire::default()],
             listeners,
-            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| with_pulse(mishap).is_none())),
+            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| mishap.with_pulse().is_none())),
             deeds: VecDeque::new(),
             seen: State::Inhibited,
             begun: false,
             pulses: 0,
             now: Ticks::ZERO,
             steps: 0,
+            stamp_offset: 0,
+            stamps: mishaps.iter().any(|mishap| matches!(mishap.what, What::StampStep { .. })),
             heard: None,
             seen_on_bus: None,
         }
@@ -200,7 +205,7 @@ impl World {
     /// Whether something is still to happen by itself: a mishap whose moment is known, or the end of one.
     #[must_use]
     pub fn is_expectant(&self) -> bool {
-        self.next_fate() < NEVER
+        self.next_fate() < NEVER || self.unit.is_held()
     }
 
     /// What the operator does now by a mishap; to be asked for after every step until there is nothing.
@@ -418,7 +423,8 @@ impl World {
             on_bus.then_some(()).ok_or(NotTaken)
         };
         let shown = self.clock.shows(now);
-        self.host.seats[guard.index()].turn(shown, input, 0, &mut send, &|| shown);
+        let stamp = if self.stamps { now.nanos().saturating_add_signed(STAMPS_BEGIN + self.stamp_offset) } else { 0 };
+        self.host.seats[guard.index()].turn(shown, input, stamp, &mut send, &|| shown);
     }
 
     fn pass_commands(&mut self) {

@@ -74,6 +74,12 @@ pub struct ChamberDefects {
     pub frozen: bool,
     /// Every pulse (or dose period with beam) reads full scale.
     pub full_scale: bool,
+    /// Every pulse (or dose period with beam) reads so many pC, whatever it is.
+    pub each_pulse: Option<f64>,
+    /// By what share the response changes in an hour.
+    pub drift_per_hour: f64,
+    /// Since when.
+    pub drifts_since: Ticks,
     /// Nothing is sent.
     pub silent: bool,
     /// The alive counter stands still.
@@ -100,6 +106,9 @@ impl Default for ChamberDefects {
             charge_stuck: false,
             frozen: false,
             full_scale: false,
+            each_pulse: None,
+            drift_per_hour: 0.0,
+            drifts_since: Ticks::ZERO,
             silent: false,
             alive_stuck: false,
             flags: 0,
@@ -126,6 +135,10 @@ pub struct Chamber {
     pulse_is_new: bool,
     /// Measured and not yet a whole count, 0 to 1.
     remainder: f64,
+    /// Measured since power-up, in pC.
+    measured: f64,
+    /// What a drift has made of the response.
+    drifted: f64,
     measured_to: Ticks,
     /// Whether beam was measured since the last reading, for a machine without pulses.
     beam_seen: bool,
@@ -163,6 +176,8 @@ impl Chamber {
             last_pulse: 0,
             pulse_is_new: false,
             remainder: 0.0,
+            measured: 0.0,
+            drifted: 1.0,
             measured_to: Ticks::ZERO,
             beam_seen: false,
             voice,
@@ -182,6 +197,36 @@ impl Chamber {
     #[must_use]
     pub const fn picocoulombs_per_mu(&self) -> f64 {
         self.config.picocoulombs_per_mu
+    }
+
+    /// Picocoulombs that one count of its charge stands for.
+    #[must_use]
+    pub fn picocoulombs_per_count(&self) -> f64 {
+        self.voice.picocoulombs_per_count()
+    }
+
+    /// The largest charge of one pulse that it can measure, in pC.
+    #[must_use]
+    pub const fn full_scale(&self) -> f64 {
+        self.config.full_scale_picocoulombs
+    }
+
+    /// What it has measured since power-up, in MU by its own calibration.
+    #[must_use]
+    pub fn measured_mu(&self) -> f64 {
+        self.measured / self.config.picocoulombs_per_mu
+    }
+
+    /// Somebody sets its counters to zero.
+    pub fn clear_counters(&mut self) {
+        self.start_at(0, 0);
+    }
+
+    /// Its counters stand here.
+    pub fn start_at(&mut self, pulses: u16, charge: u32) {
+        self.pulses = u64::from(pulses);
+        self.counter = i64::from(charge);
+        self.remainder = 0.0;
     }
 
     /// When it next sends something of its own accord.
@@ -207,7 +252,8 @@ impl Chamber {
         }
         let once = std::mem::replace(&mut self.defects.response_once, 1.0);
         let before = self.counter;
-        self.measure_beam(mu * once, self.defects.full_scale);
+        self.drift(now);
+        self.measure_beam(mu * once, self.whatever_comes());
         self.last_pulse = self.counter.wrapping_sub(before);
         self.pulse_is_new = !self.defects.frozen;
         self.send_reading(now, out);
@@ -215,8 +261,8 @@ impl Chamber {
 
     /// Beam without pulses passed, `mu` MU since the last call: measure it. The next reading will tell.
     pub fn expose(&mut self, mu: f64) {
-        if !self.defects.full_scale {
-            self.measure_beam(mu * self.defects.response_once, false);
+        if self.whatever_comes().is_none() {
+            self.measure_beam(mu * self.defects.response_once, None);
         }
         self.beam_seen = true;
     }
@@ -226,11 +272,26 @@ impl Chamber {
         self.collect(-mu * self.config.picocoulombs_per_mu);
     }
 
-    fn measure_beam(&mut self, mu: f64, full_scale: bool) {
+    /// Dose outside every pulse reached it: the next reading will tell.
+    pub fn stray(&mut self, mu: f64) {
+        self.measure_beam(mu, None);
+    }
+
+    /// What every pulse reads, if it is always the same.
+    fn whatever_comes(&self) -> Option<f64> {
+        if self.defects.full_scale { Some(self.config.full_scale_picocoulombs) } else { self.defects.each_pulse }
+    }
+
+    fn drift(&mut self, now: Ticks) {
+        let hours = seconds(now.since(self.defects.drifts_since).nanos()) / 3600.0;
+        self.drifted = 1.0 + self.defects.drift_per_hour * hours;
+    }
+
+    fn measure_beam(&mut self, mu: f64, whatever_comes: Option<f64>) {
         let spread = 1.0 + self.config.noise * self.noise.normal();
         let healthy = mu * self.config.picocoulombs_per_mu * self.config.gain * spread;
         let limit = self.config.full_scale_picocoulombs;
-        self.collect(if full_scale { limit } else { (healthy * self.defects.response).min(limit) });
+        self.collect(whatever_comes.unwrap_or((healthy * self.defects.response * self.drifted).min(limit)));
     }
 
     /// Leakage and stray current are charge too.
@@ -248,6 +309,7 @@ impl Chamber {
         if self.defects.charge_stuck || self.defects.frozen {
             return;
         }
+        self.measured += picocoulombs;
         let counts = self.remainder + picocoulombs / self.voice.picocoulombs_per_count();
         let whole = counts.floor();
         self.remainder = counts - whole;
@@ -257,10 +319,11 @@ impl Chamber {
 
     fn send_reading(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         self.measure_currents(now);
+        self.drift(now);
         if std::mem::take(&mut self.beam_seen) {
             self.defects.response_once = 1.0;
-            if self.defects.full_scale {
-                self.collect(self.config.full_scale_picocoulombs);
+            if let Some(reading) = self.whatever_comes() {
+                self.collect(reading);
             }
         }
         self.dose_due = now.after(self.frames.dose_period);

@@ -7,6 +7,7 @@ use beam_core::units::Ticks;
 use beam_core::wire::{Docking, Guard, dose_flag};
 
 use super::chamber::Spoil;
+use super::signal::Signal;
 use super::unit::Unit;
 
 /// By how many thousandths a slow gate clock is slow.
@@ -33,6 +34,8 @@ pub(super) enum Effect {
     BothChambers(ChamberFault),
     Gate(GateFault),
     Linac(LinacFault),
+    /// A signal changes by a number.
+    Signal(Signal),
 }
 
 /// What befalls a chamber.
@@ -98,7 +101,7 @@ impl Effect {
         match self {
             Self::Gate(GateFault::HardwareInterlock | GateFault::Silent(_)) => false,
             Self::Gate(_) => true,
-            Self::Chamber(..) | Self::BothChambers(_) | Self::Linac(_) => false,
+            Self::Chamber(..) | Self::BothChambers(_) | Self::Linac(_) | Self::Signal(_) => false,
         }
     }
 }
@@ -121,7 +124,8 @@ impl Effect {
             Self::Chamber(Monitor::First, fault) => [fault.lie(), Lie::None],
             Self::Chamber(Monitor::Second, fault) => [Lie::None, fault.lie()],
             Self::BothChambers(fault) => [fault.lie(), fault.lie()],
-            Self::Chamber(Monitor::BeamCharge, _) | Self::Gate(_) | Self::Linac(_) => [Lie::None; 2],
+            // a signal says by itself what it does to the readings
+            Self::Chamber(Monitor::BeamCharge, _) | Self::Gate(_) | Self::Linac(_) | Self::Signal(_) => [Lie::None; 2],
         }
     }
 }
@@ -150,6 +154,7 @@ impl Unit {
             }
             Effect::Gate(fault) => self.damage_gate(fault, now, out),
             Effect::Linac(fault) => self.damage_linac(fault),
+            Effect::Signal(signal) => self.put_in(signal, now, out),
         }
     }
 

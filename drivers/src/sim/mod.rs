@@ -15,7 +15,7 @@
 //! | `chamber` | a monitor chamber with its electrometer; the beam charge sensor |
 //! | `electrometer` | how a reading becomes a frame: by the bus contract, or as another electrometer sends it |
 //! | `linac` | pulse train or kV beam, set-up as sensed; `console` is the beam request |
-//! | `fault` | faults by name; `effect` is what each does |
+//! | `fault` | faults by name; `effect` is what each does; `signal` is what changes by a number |
 //! | `unit` | all of it on virtual time: [`Unit`] |
 //! | `realtime` | a [`Unit`] in a thread behind socket pairs: [`RealTimeUnit`] |
 //!
@@ -35,6 +35,7 @@ mod gate;
 mod linac;
 mod noise;
 mod realtime;
+mod signal;
 mod unit;
 
 pub use chamber::{Chamber, ChamberConfig, ChamberDefects, ChamberFrames, Spoil};
@@ -46,4 +47,5 @@ pub use gate::{ChannelMemory, Channels, Gate, GateConfig, GateDefects, permit_bu
 pub use linac::{Beam, Linac, SetUp};
 pub use noise::Noise;
 pub use realtime::{Handle, RealTimeUnit};
+pub use signal::{Instrument, Share, Signal};
 pub use unit::{Truth, Unit};

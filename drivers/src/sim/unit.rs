@@ -11,6 +11,7 @@ use beam_core::wire::{BEAM_CHARGE, GateState, GateStatus, MON1_DOSE, MON1_STATUS
 use super::chamber::{Chamber, ChamberFrames};
 use super::config::UnitConfig;
 use super::console::Console;
+use super::effect::Effect;
 use super::electrometer::Speaks;
 use super::fault::Injection;
 use super::gate::{Gate, GateConfig};
@@ -59,8 +60,12 @@ pub struct Unit {
     pub(super) beam_charge: Option<Chamber>,
     pub(super) linac: Linac,
     pub(super) console: Console,
-    /// Faults to come, the first one first.
-    pending: Vec<(Injection, u32)>,
+    /// No pulse before this moment, whatever the gate does.
+    pub(super) paused_until: Ticks,
+    /// The linac holds its own gate closed until then.
+    pub(super) hold_until: Option<Ticks>,
+    /// What is to come, the first one first.
+    pending: Vec<(Effect, u32)>,
     started: usize,
     due: Ticks,
     counted_to: Ticks,
@@ -96,8 +101,6 @@ impl Unit {
             None => Speaks::Contract { picocoulombs_per_count: 1.0 },
         });
         let status_bus = config.bus(config.linac_status_bus);
-        let mut pending = injections.to_vec();
-        pending.sort_by_key(|&(injection, pulse)| (pulse, injection.effect().happens_once()));
         let damaged = injections.iter().any(|(injection, _)| injection.effect().damages_gate());
         let truth = Truth {
             pulses: 0,
@@ -112,7 +115,7 @@ impl Unit {
             delivery: 0,
             beam_requested: false,
         };
-        Self {
+        let mut unit = Self {
             config: *config,
             reference: damaged.then(|| gate.clone()),
             gate,
@@ -126,12 +129,24 @@ impl Unit {
             }),
             linac: Linac::new(config.beam, config.output_noise, config.set_up, status_bus, periods.status, seed),
             console: Console::new(config.request_after, config.request_hold),
-            pending,
+            paused_until: Ticks::ZERO,
+            hold_until: None,
+            pending: Vec::new(),
             started: 0,
             due: Ticks::ZERO,
             counted_to: Ticks::ZERO,
             truth,
+        };
+        for (injection, pulse) in injections {
+            unit.await_effect(injection.effect(), *pulse);
         }
+        unit
+    }
+
+    /// This is to come with this pulse.
+    pub(super) fn await_effect(&mut self, effect: Effect, pulse: u32) {
+        self.pending.push((effect, pulse));
+        self.pending.sort_by_key(|&(effect, pulse)| (pulse, effect.happens_once()));
     }
 
     /// When it next has something to do of its own accord.
@@ -161,10 +176,42 @@ impl Unit {
 
     /// A fault befalls the unit now, whatever its pulses are.
     pub fn strike(&mut self, now: Ticks, injection: Injection, out: &mut impl FnMut(Bus, Frame)) {
+        self.befall(now, injection.effect(), out);
+    }
+
+    pub(super) fn befall(&mut self, now: Ticks, effect: Effect, out: &mut impl FnMut(Bus, Frame)) {
         self.advance(now, out);
         self.count_beam(now);
-        self.damage(injection.effect(), now, out);
+        self.damage(effect, now, out);
         self.due = self.next_due();
+    }
+
+    /// The linac holds its own gate closed for a while.
+    pub(super) fn hold(&mut self, now: Ticks, lasting: Span, out: &mut impl FnMut(Bus, Frame)) {
+        self.hold_until = Some(now.after(lasting));
+        self.set_hold(now, true, out);
+    }
+
+    fn end_hold(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        if self.hold_until.is_some_and(|until| until <= now) {
+            self.hold_until = None;
+            self.set_hold(now, false, out);
+        }
+    }
+
+    fn set_hold(&mut self, now: Ticks, closed: bool, out: &mut impl FnMut(Bus, Frame)) {
+        self.gate.set_hardware_interlock(now, closed, out);
+        if let Some(reference) = &mut self.reference {
+            reference.set_hardware_interlock(now, closed, &mut |_, _| {});
+        }
+    }
+
+    /// Dose outside every pulse.
+    pub(super) fn leak(&mut self, mu: f64) {
+        self.truth.mu += mu;
+        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
+            chamber.stray(mu);
+        }
     }
 
     /// The gate is going to be damaged by [`Unit::strike`]: a sound one is kept beside it from now on, to judge it by.
@@ -216,6 +263,7 @@ impl Unit {
     fn step(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         self.count_beam(now);
         self.start_faults(now, out);
+        self.end_hold(now, out);
         self.gate.advance(now, out);
         if let Some(reference) = &mut self.reference {
             reference.advance(now, &mut |_, _| {});
@@ -243,8 +291,11 @@ impl Unit {
         if let Some(console) = self.console.next() {
             due = due.earlier(console);
         }
-        if let Some(&(injection, 0)) = self.pending.get(self.started) {
-            due = due.earlier(self.before_beam(injection));
+        if let Some(until) = self.hold_until {
+            due = due.earlier(until);
+        }
+        if let Some(&(effect, 0)) = self.pending.get(self.started) {
+            due = due.earlier(self.before_beam(effect));
         }
         due
     }
@@ -266,12 +317,12 @@ impl Unit {
 
     /// A slot of the grid: a pulse is fired if it may be, or leaks.
     fn slot(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
-        if !self.may_fire() && !self.gate.defects().leaks {
+        if !self.may_fire(now) && !self.gate.defects().leaks {
             return;
         }
         // the faults that start with this pulse may be what keeps it from being fired
         self.start_faults_of_pulse(self.truth.pulses + 1, now, out);
-        let permitted = self.may_fire();
+        let permitted = self.may_fire(now);
         if !permitted && !self.gate.defects().leaks {
             return;
         }
@@ -296,14 +347,14 @@ impl Unit {
         }
     }
 
-    fn may_fire(&self) -> bool {
-        self.gate.lets_pulse() && self.linac.beam_requested()
+    fn may_fire(&self, now: Ticks) -> bool {
+        self.paused_until <= now && self.gate.lets_pulse() && self.linac.beam_requested()
     }
 
     /// Counts the beam since the last call; nothing changed in between.
     fn count_beam(&mut self, now: Ticks) {
-        let stretch = now.since(self.counted_to);
-        self.counted_to = now;
+        let began = std::mem::replace(&mut self.counted_to, now);
+        let stretch = now.since(began);
         if stretch == Span::ZERO {
             return;
         }
@@ -314,7 +365,7 @@ impl Unit {
                 }
             }
             Beam::Continuous { .. } => {
-                if self.may_fire() || self.gate.defects().leaks {
+                if self.may_fire(began) || self.gate.defects().leaks {
                     self.continuous_beam(stretch);
                 }
             }
@@ -337,9 +388,9 @@ impl Unit {
     /// Starts the faults of before the beam, and on a machine without pulses those of the dose periods with beam so
     /// far.
     fn start_faults(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
-        while let Some(&(injection, pulse)) = self.pending.get(self.started) {
+        while let Some(&(effect, pulse)) = self.pending.get(self.started) {
             let begins = match (pulse, self.config.beam) {
-                (0, _) => self.before_beam(injection) <= now,
+                (0, _) => self.before_beam(effect) <= now,
                 (_, Beam::Pulses { .. }) => false,
                 (_, Beam::Continuous { .. }) => self.config.periods.dose.times(u64::from(pulse)) <= self.truth.beam_on,
             };
@@ -347,22 +398,22 @@ impl Unit {
                 return;
             }
             self.started += 1;
-            self.damage(injection.effect(), now, out);
+            self.damage(effect, now, out);
         }
     }
 
     fn start_faults_of_pulse(&mut self, next: u64, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
-        while let Some(&(injection, pulse)) = self.pending.get(self.started)
+        while let Some(&(effect, pulse)) = self.pending.get(self.started)
             && u64::from(pulse) <= next
         {
             self.started += 1;
-            self.damage(injection.effect(), now, out);
+            self.damage(effect, now, out);
         }
     }
 
     /// When a fault of before the beam begins.
-    fn before_beam(&self, injection: Injection) -> Ticks {
-        let once = injection.effect().happens_once();
+    fn before_beam(&self, effect: Effect) -> Ticks {
+        let once = effect.happens_once();
         Ticks::ZERO.after(if once { self.config.periods.gate.times(FIRST_MOMENT) } else { Span::ZERO })
     }
 }

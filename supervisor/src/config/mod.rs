@@ -43,6 +43,7 @@ pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
 pub use check::{Checked, Kind, Report, check_files, check_texts};
 pub use dbc::Wrong;
+pub use document::Document;
 pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
 pub use feed::Feed;
 pub use load::{load_plan, load_profile, load_site, text_of};

@@ -89,6 +89,9 @@ impl Circumstances {
                 self.clock_is_wrong = true;
             }
             What::Operator(_) => self.is_calm = false,
+            What::StampStep { .. } => {}
+            // signals that change by a number, and overflows: a campaign draws none, scenarios judge them by themselves
+            _ => self.is_calm = false,
         }
     }
 
@@ -126,7 +129,10 @@ impl Circumstances {
             | What::ClockStep { .. }
             | What::Operator(Deed::Interrupt | Deed::Terminate | Deed::ReleaseBeam | Deed::PressBeam) => false,
             // out of place they are refused, and a second delivery is one more to be judged
-            What::Operator(Deed::Arm | Deed::Begin | Deed::Resume | Deed::Acknowledge) => false,
+            What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
+            What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
+            What::StampStep { .. } => true,
+            _ => false,
         })
     }
 
@@ -149,6 +155,7 @@ impl Circumstances {
             | What::ClockStep { .. }
             | What::ClockSlew { .. }
             | What::Operator(_) => false,
+            _ => false,
         })
     }
 

@@ -73,7 +73,10 @@ fn shorter(mishap: &Mishap) -> Option<Mishap> {
         | What::Stall { lasting, .. }
         | What::ClockSlew { lasting, .. } => *lasting = rounder(*lasting),
         What::Restart { down } => *down = rounder(*down),
+        What::Pause { lasting } | What::Hold { lasting } => *lasting = rounder(*lasting),
         What::Unit(_) | What::Die { .. } | What::ClockStep { .. } | What::Operator(_) => {}
+        // signals that change by a number
+        _ => {}
     }
     (other != *mishap).then_some(other)
 }

@@ -80,6 +80,21 @@ impl World {
             What::Operator(Deed::PressBeam) => self.unit.request_beam(true),
             What::Operator(Deed::ReleaseBeam) => self.unit.request_beam(false),
             What::Operator(deed) => self.deeds.push_back(deed),
+            What::Overflow { bus, frames } => {
+                for guard in Guard::ALL {
+                    if !hears(guard, bus.0, &self.machine).is_empty() {
+                        let trouble = Trouble::ReceiveOverflow { lost: frames };
+                        self.turn(guard, &Input::Trouble { bus: bus.0, trouble });
+                    }
+                }
+            }
+            What::StampStep { by } => self.stamp_offset = self.stamp_offset.saturating_add(by.saturating_mul(1000)),
+            signal => {
+                if let Some(signal) = signal.signal() {
+                    let wires = &mut self.wires;
+                    self.unit.change(now, signal, &mut |bus, frame| wires[index(bus)].put(now, Sender::Outside, frame));
+                }
+            }
         }
     }
 

@@ -21,6 +21,11 @@ impl HostClock {
         Self { base: (Ticks::ZERO, Ticks::ZERO), ppm: 0, is_true: true }
     }
 
+    /// A clock that shows this when everything is switched on.
+    pub const fn starting_at(shown: Ticks) -> Self {
+        Self { base: (Ticks::ZERO, shown), ppm: 0, is_true: false }
+    }
+
     /// What the clock shows at the true time `now`.
     pub fn shows(&self, now: Ticks) -> Ticks {
         if self.is_true {

@@ -56,6 +56,7 @@ pub fn draw(draw: &mut Draw<'_>) -> Machine {
         beam_hold: is_set(3) && is_set(4),
         linac_bus: if is_set(5) || single_bus { Bus::A } else { Bus::B },
         single_bus,
+        beam_charge: None,
         protection: if is_set(6) { Protection::None } else { Protection::E2e },
         resume_limit: 2,
     }
@@ -85,6 +86,7 @@ pub fn order(machine: &Machine, quarters: u8, tenths: u8) -> Order {
         pulse_dose: pulse,
         dose_per_second: pulse.times(a_second),
         time_limit: Span::from_millis(100).times(1 + u64::from(tenths)),
+        beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
     }
 }

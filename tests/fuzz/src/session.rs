@@ -1,6 +1,7 @@
 //! The session, fed the guards' notes, the operator's acts and time in any order, beside guards and a gate that are sometimes honest:
 //! then a proof goes through and a delivery begins. What must hold after every happening is in `session_oracle`.
 
+use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::Machine;
@@ -101,7 +102,7 @@ impl Room {
             10 => self.happen(&Happening::Act(Act::Interrupt)),
             11 => self.happen(&Happening::Act(Act::Resume)),
             12 => self.happen(&Happening::Act(Act::Terminate)),
-            13 => self.happen(&Happening::Act(Act::Acknowledge)),
+            13 => self.happen(&Happening::Act(Act::Acknowledge { by: Role::Physicist })),
             14 => {
                 let note = Note::Fault(FaultReport::of(draw.of(Fault::ALL)));
                 self.happen(&Happening::Note(guard(draw), note));
@@ -236,7 +237,7 @@ impl Room {
                     *held = Held { state, silent_since: None, worthless: false, ..*held };
                 }
                 Command::End(_) => *held = Held { state: PermitState::Tripped, silent_since: None, ..*held },
-                Command::Acknowledge | Command::Heartbeat => {}
+                Command::Rebase { .. } | Command::Acknowledge | Command::Heartbeat => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What must hold after everything that happens to a session: no permit is given without a proof that the gate was seen to answer
 //! and without an act; whatever ends a delivery is told to every guard; and nothing that is directed gets lost in a full queue.
 
+use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::{Machine, Order};
@@ -151,7 +152,9 @@ impl Oracle {
                 assert!(!latched, "resumed while the gate is latched");
             }
             (from, State::Delivering) => panic!("{happening:?} led from {from:?} to Delivering"),
-            (State::Tripped | State::Complete, State::Inhibited) => assert_eq!(act, Some(Act::Acknowledge)),
+            (State::Tripped | State::Complete, State::Inhibited) => {
+                assert_eq!(act, Some(Act::Acknowledge { by: Role::Physicist }))
+            }
             (from, State::Inhibited) => assert_eq!(from, State::Ready),
             (_, State::Interrupted | State::Complete | State::Tripped) => {}
         }
@@ -218,7 +221,10 @@ impl Oracle {
             }
             Command::Silence => assert_eq!(state, State::Proving),
             Command::End(_) => assert!(!is_active(state) && directive.to == EVERY_GUARD),
-            Command::Acknowledge => assert!(acts(Act::Acknowledge) && state == State::Inhibited),
+            Command::Acknowledge => {
+                assert!(acts(Act::Acknowledge { by: Role::Physicist }) && state == State::Inhibited)
+            }
+            Command::Rebase { .. } => assert!(acts(Act::Resume), "{happening:?}"),
             Command::Withhold | Command::Heartbeat => {}
         }
     }

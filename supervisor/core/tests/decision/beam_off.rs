@@ -16,7 +16,7 @@ const OPEN: GateState = GateState::Open;
 fn counts(state: GateState, pulses: u32) -> Counts {
     Counts {
         gate: gate(state, CloseCause::PermitWithheld, pulses),
-        pulses: [100, 200],
+        pulses: [100, 200, 100],
         charge: [pc(10_000), pc(-20_000)],
     }
 }
@@ -57,9 +57,9 @@ fn trips_over_a_single_pulse_on_any_of_the_three_counts() {
     verifies(Requirement::BeamUnasked);
     let fault = Fault::PulsesWhileClosed;
     assert_eq!(numbers(watch(&mut settled(), at(2000), &counts(CLOSED, 51))), Some((fault, 0, 51, 50)));
-    let first = Counts { pulses: [101, 200], ..counts(CLOSED, 50) };
+    let first = Counts { pulses: [101, 200, 100], ..counts(CLOSED, 50) };
     assert_eq!(numbers(watch(&mut settled(), at(2000), &first)), Some((fault, 1, 101, 100)));
-    let second = Counts { pulses: [100, 201], ..counts(CLOSED, 50) };
+    let second = Counts { pulses: [100, 201, 100], ..counts(CLOSED, 50) };
     assert_eq!(numbers(watch(&mut settled(), at(2000), &second)), Some((fault, 2, 201, 200)));
 }
 
