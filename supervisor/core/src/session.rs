@@ -315,7 +315,7 @@ impl Session {
             Act::Arm { proof, delivery, order } => {
                 // what came up since the last tick stands against this beam as well
                 if !self.standing(now).is_empty() {
-                    return Err(Refused { state: self.state, event: Event::ArmRequested });
+                    return Err(Refused::out_of_place(self.state, Event::ArmRequested));
                 }
                 self.go(Event::ArmRequested)?;
                 self.arming = Some((*proof, *delivery, *order));
