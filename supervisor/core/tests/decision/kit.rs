@@ -101,6 +101,7 @@ pub const fn machine() -> Machine {
         single_bus: false,
         protection: Protection::E2e,
         resume_limit: 2,
+        beam_charge: None,
     }
 }
 
@@ -134,6 +135,7 @@ pub const fn order() -> Order {
         dose_per_second: micro_mu(10 * PULSE_DOSE),
         time_limit: ms(10_000),
         set_up: SetUp { energy: 90, energy_tolerance: 2, applicator: 17, docking: Docking::HardDocked },
+        beam_charge: None,
     }
 }
 

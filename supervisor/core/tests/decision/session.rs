@@ -1,6 +1,7 @@
 //! The session: what the operator may ask for and when, what a guard's word leads to, and who has fallen silent.
 //! The proof is tried in `session_proof`.
 
+use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::Machine;
@@ -13,6 +14,8 @@ use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 use crate::kit::{DELIVERY, NANO, PROOF, at, gate, machine, ms, order, verifies};
+
+const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
 
 pub const ARM: Act = Act::Arm { proof: PROOF, delivery: DELIVERY, order: order() };
 
@@ -201,7 +204,8 @@ fn holds_an_interruption_for_as_often_as_it_may_be_resumed() {
         assert_eq!(trial.act(Act::Resume), Ok(()));
         assert_eq!(trial.session.state(), State::Delivering);
     }
-    let once = [(EVERY_GUARD, Command::Withhold), (EVERY_GUARD, Command::Deliver)];
+    let rebase = Command::Rebase { base: Dose::ZERO };
+    let once = [Command::Withhold, rebase, Command::Deliver].map(|command| (EVERY_GUARD, command));
     assert_eq!(trial.asked, [once, once].concat());
 }
 
@@ -213,7 +217,7 @@ fn trips_on_one_resume_too_many() {
         assert_eq!((trial.act(Act::Interrupt), trial.act(Act::Resume)), (Ok(()), Ok(())));
     }
     // while it delivers the act has no place, however often it was resumed
-    let refused = Refused { state: State::Delivering, event: Event::ResumeRequested };
+    let refused = Refused::out_of_place(State::Delivering, Event::ResumeRequested);
     assert_eq!(trial.act(Act::Resume), Err(refused));
     assert_eq!((trial.act(Act::Interrupt), trial.act(Act::Resume)), (Ok(()), Ok(())));
     trial.ended(State::Tripped, EndedBy::Session, Reason::Fault);
@@ -225,7 +229,7 @@ fn trips_on_one_resume_too_many() {
 #[test]
 fn trips_no_gate_open_that_is_latched() {
     verifies(Requirement::Latched);
-    let refused = Err(Refused { state: State::Interrupted, event: Event::ResumeRequested });
+    let refused = Err(Refused::out_of_place(State::Interrupted, Event::ResumeRequested));
     for bus in [Bus::A, Bus::B] {
         let mut trial = Trial::delivering();
         assert_eq!(trial.act(Act::Interrupt), Ok(()));
@@ -250,12 +254,12 @@ fn trips_for_good_when_the_operator_terminates() {
 fn holds_its_course_against_acts_out_of_place() {
     verifies(Requirement::Operator);
     let mut trial = Trial::ready(&machine());
-    let refused = |state, event| Err(Refused { state, event });
+    let refused = |state, event| Err(Refused::out_of_place(state, event));
     assert_eq!(trial.act(Act::Begin), refused(State::Ready, Event::BeamOn));
     assert_eq!(trial.act(Act::Interrupt), refused(State::Ready, Event::Interrupted));
     assert_eq!(trial.act(Act::Resume), refused(State::Ready, Event::ResumeRequested));
     assert_eq!(trial.act(Act::Terminate), refused(State::Ready, Event::Terminated));
-    assert_eq!(trial.act(Act::Acknowledge), refused(State::Ready, Event::Acknowledged));
+    assert_eq!(trial.act(ACKNOWLEDGE), refused(State::Ready, Event::Acknowledged));
     let mut trial = Trial::delivering();
     assert_eq!(trial.act(ARM), refused(State::Delivering, Event::ArmRequested));
     assert_eq!(trial.act(Act::Begin), refused(State::Delivering, Event::BeamOn));
@@ -320,7 +324,7 @@ fn holds_the_way_open_once_acknowledged() {
     let mut trial = Trial::delivering();
     trial.fault(Guard::Dose1, Fault::Crc);
     trial.forget();
-    assert_eq!(trial.act(Act::Acknowledge), Ok(()));
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     assert_eq!(
         (trial.session.state(), &trial.asked[..]),
         (State::Inhibited, &[(EVERY_GUARD, Command::Acknowledge)][..])
@@ -369,7 +373,7 @@ fn trips_the_next_arming_over_a_disagreement_at_the_end_until_it_is_acknowledged
     trial.note(Guard::Dose1, Note::Reached);
     trial.note(Guard::Interlock, Note::Warning(FaultReport::of(Fault::EndDisagreement)));
     assert_eq!(trial.session.standing(trial.now), FaultSet::EMPTY.with(Fault::EndDisagreement));
-    assert_eq!(trial.act(Act::Acknowledge), Ok(()));
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     assert_eq!(trial.session.standing(trial.now), FaultSet::EMPTY);
 }
 
@@ -379,6 +383,9 @@ fn holds_what_is_only_told() {
     let mut trial = Trial::delivering();
     trial.note(Guard::Time, Note::Time { beam_on: Span::ZERO, limit: Span::ZERO, gate_centiseconds: 0 });
     let dose_per_second = Dose::ZERO;
-    trial.note(Guard::Interlock, Note::Judged { pulses: 1, lease: 2, dose_per_second, requested: true });
+    trial.note(
+        Guard::Interlock,
+        Note::Judged { pulses: 1, lease: 2, dose_per_second, requested: true, beam_charge: None },
+    );
     assert_eq!((trial.session.state(), trial.asked, trial.told), (State::Delivering, vec![], vec![]));
 }

@@ -63,7 +63,7 @@ fn holds_every_guard_to_its_proof_before_it_is_armed() {
     let mut trial = proven();
     let told: Vec<_> = trial.told.iter().filter(|note| matches!(note, SessionNote::Proven(_))).copied().collect();
     assert_eq!(told, Guard::ALL.map(SessionNote::Proven));
-    let refused = Refused { state: State::Proving, event: Event::BeamOn };
+    let refused = Refused::out_of_place(State::Proving, Event::BeamOn);
     assert_eq!(trial.act(Act::Begin), Err(refused), "not before the gate has taken the delivery up");
     trial.gate(TAKEN_UP);
     trial.run(ms(100));
