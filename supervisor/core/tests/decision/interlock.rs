@@ -58,6 +58,7 @@ fn holds_the_lease_to_the_window() {
     rig.run(PERIOD);
     rig.pulse_of(PULSE);
     assert_eq!(rig.permit().lease, 4);
+    assert_eq!([windowed(3).window(), windowed(1).window(), continuous().window()], [3, 1, 0]);
     assert_eq!(Rig::delivering(WHO, &windowed(u32::MAX)).permit().lease, NO_PULSE_LIMIT - 2);
     assert_eq!(Rig::delivering(WHO, &continuous()).permit().lease, NO_PULSE_LIMIT);
 }
@@ -324,7 +325,7 @@ fn what_was_judged_is_told_every_status_period() {
     rig.run(ms(500));
     let judged: Vec<_> = rig.notes.iter().filter(|note| matches!(note, Note::Judged { .. })).collect();
     assert_eq!(judged.len(), 10);
-    let [Note::Judged { pulses: 5, lease: 6, dose_per_second, requested: true, beam_charge: _ }, ..] = judged[..]
+    let [Note::Judged { pulses: 5, lease: 6, dose_per_second, requested: true, beam_charge: None }, ..] = judged[..]
     else {
         panic!("{judged:?}")
     };
