@@ -49,7 +49,10 @@ fn trips_to_closed_on_an_interrupt_and_lands_right_after_a_resume() {
             let name = format!("{} seed {seed}: {:?}", trial.name, hand.progress.faults);
             assert_eq!((hand.state(), hand.progress.faults.len()), (State::Complete, 0), "{name}");
             let landed = trial.in_pulses(beam_supervisor::describe::mu(hand.progress.delivered[0]));
-            assert!((landed - f64::from(PULSES)).abs() <= 0.54, "{name}: {landed} pulses");
+            // what another count had seen above monitor 1 is not delivered again: noise and gain of 18 pulses at most
+            let off = landed - f64::from(PULSES);
+            assert!((-0.75..=0.54).contains(&off), "{name}: {landed} pulses");
+            assert!(trial.in_pulses(hand.truth().mu) <= f64::from(PULSES) + 0.75, "{name}: {:?}", hand.truth());
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Chamber {
     expected: Charge,
     full_scale: Charge,
     continuous: bool,
+    /// Whether the beam of this delivery has begun.
+    started: bool,
     /// Charge that came in frames without a pulse since the last one with a pulse.
     uncounted: Charge,
     /// Beam time since the last judged stretch, on a machine without pulses.
@@ -70,6 +72,7 @@ impl Chamber {
             expected: Charge::ZERO,
             full_scale: own.full_scale,
             continuous: matches!(machine.beam, Beam::Continuous),
+            started: false,
             uncounted: Charge::ZERO,
             stretch: Span::ZERO,
             last_at: Ticks::ZERO,
@@ -85,6 +88,7 @@ impl Chamber {
         self.expected = if self.monitor == 1 { first } else { second };
         self.charge = Charge::ZERO;
         self.peak = Charge::ZERO;
+        self.started = false;
         self.pulses = 0;
         self.uncounted = Charge::ZERO;
         self.stretch = Span::ZERO;
@@ -103,11 +107,13 @@ impl Chamber {
         }
     }
 
-    /// The beam of the delivery begins: what was collected before its first pulse is no dose of it.
+    /// The beam of the delivery begins, or goes on: what was collected before its first pulse is no dose of it. Without
+    /// pulses only the beginning tells; what came since is dose, and is kept over an interruption.
     pub fn start(&mut self) {
-        if self.pulses == 0 {
+        if self.pulses == 0 && !(self.continuous && self.started) {
             self.charge = Charge::ZERO;
         }
+        self.started = true;
         self.rest();
     }
 

@@ -7,7 +7,12 @@
 //! Within one delivery nothing is computed anew: the guards keep their integrals over an interruption, so that each leases
 //! what remains on its own monitor.
 
+use crate::machine::{Beam, Machine, Order};
 use crate::units::{Dose, Span};
+use crate::wire::GateStatus;
+
+/// Beam-on time up to which the gate's clock, which wraps at 655 s, tells it.
+const GATE_CLOCK: Span = Span::from_secs(600);
 
 /// Everything that counted a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,6 +29,34 @@ pub struct Counted {
     pub beam_on: Span,
     /// Nominal dose of one second.
     pub dose_per_second: Dose,
+}
+
+impl Counted {
+    /// What the guards told of a delivery that goes on within its id: recorded doses, the gate on both buses, and the time
+    /// guard's clock.
+    #[must_use]
+    pub fn told(
+        machine: &Machine,
+        order: Option<&Order>,
+        recorded: [Dose; 2],
+        gates: [Option<GateStatus>; 2],
+        beam_on: Span,
+    ) -> Self {
+        let (pulse, dose_per_second) =
+            order.map_or((Dose::ZERO, Dose::ZERO), |order| (order.pulse_dose, order.dose_per_second));
+        let counted = Self { recorded, pulse, dose_per_second, ..Self::default() };
+        let gates = || gates.iter().flatten();
+        match machine.beam {
+            Beam::Pulsed { .. } => Self { gate_pulses: gates().map(|gate| gate.pulses).max().unwrap_or(0), ..counted },
+            Beam::Continuous => {
+                // the time guard's clock also runs while the console waits, and so is an upper bound
+                let by_gate = gates().map(|gate| gate.beam_on_centiseconds).max().unwrap_or(0);
+                let by_gate = Span::from_millis(u64::from(by_gate)).times(10);
+                let wraps = beam_on > GATE_CLOCK;
+                Self { beam_on: if wraps { beam_on } else { beam_on.shorter(by_gate) }, ..counted }
+            }
+        }
+    }
 }
 
 /// Which count decided.

@@ -8,7 +8,7 @@ use crate::clearance::Role;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
-use crate::machine::{Beam, Machine, Order};
+use crate::machine::{Machine, Order};
 use crate::note::{Command, FaultReport, Note};
 use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
 use crate::resume::{Counted, base};
@@ -374,23 +374,10 @@ impl Session {
         }
         self.go(Event::ResumeRequested)?;
         self.resumes = self.resumes.saturating_add(1);
-        self.direct(EVERY_GUARD, Command::Rebase { base: base(&self.counted()).dose });
+        let counted = Counted::told(&self.machine, self.order.as_ref(), self.delivered, self.gates, self.beam_on);
+        self.direct(EVERY_GUARD, Command::Rebase { base: base(&counted).dose });
         self.direct(EVERY_GUARD, Command::Deliver);
         Ok(())
-    }
-
-    /// Everything that counted this delivery, as the guards told it.
-    fn counted(&self) -> Counted {
-        let gate_pulses = self.gates.iter().flatten().map(|gate| gate.pulses).max().unwrap_or(0);
-        let pulsed = matches!(self.machine.beam, Beam::Pulsed { .. });
-        Counted {
-            recorded: self.delivered,
-            live: [None; 2],
-            gate_pulses: if pulsed { gate_pulses } else { 0 },
-            pulse: self.order.map_or(Dose::ZERO, |order| order.pulse_dose),
-            beam_on: if pulsed { Span::ZERO } else { self.beam_on },
-            dose_per_second: self.order.map_or(Dose::ZERO, |order| order.dose_per_second),
-        }
     }
 
     fn tick(&mut self, now: Ticks) {
