@@ -2,7 +2,7 @@
 
 use beam_core::frame::Frame;
 use beam_core::machine::{Beam, Landing};
-use beam_core::units::{Span, Ticks};
+use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::GateState;
 use beam_drivers::sim::Lie;
 
@@ -35,6 +35,9 @@ pub(super) struct DoseWatch {
     limits: [f64; 2],
     delivery: u16,
     base_mu: f64,
+    /// What each chamber had measured when the gate took the delivery up, and has measured since, in MU.
+    base_measured: [f64; 2],
+    measured: [f64; 2],
     base_beam_on: Span,
     base_pulses: u64,
     pulses: u64,
@@ -62,6 +65,8 @@ impl DoseWatch {
             limits: [0.0; 2],
             delivery: 0,
             base_mu: 0.0,
+            base_measured: [0.0; 2],
+            measured: [0.0; 2],
             base_beam_on: Span::ZERO,
             base_pulses: 0,
             pulses: 0,
@@ -105,6 +110,12 @@ impl DoseWatch {
         self.mu
     }
 
+    /// What a chamber's own counter says of the delivery that the gate held last.
+    #[expect(clippy::cast_possible_truncation, reason = "a dose in MU, far inside the range")]
+    pub fn measured(&self, monitor: usize) -> Dose {
+        Dose::from_micro_mu((self.measured[monitor] * 1e6) as i64)
+    }
+
     /// Pulses of the delivery that the gate held last.
     pub const fn pulses(&self) -> u64 {
         self.pulses - self.base_pulses
@@ -126,6 +137,7 @@ impl DoseWatch {
             let truth = world.truth();
             self.delivery = held;
             (self.base_mu, self.base_beam_on, self.base_pulses) = (truth.mu, truth.beam_on, self.pulses);
+            (self.base_measured, _) = world.unit().measured_mu();
             self.excess = [0.0; WINDOW as usize];
             (self.tripped, self.mu) = (false, 0.0);
         }
@@ -156,6 +168,8 @@ impl DoseWatch {
         }
         let truth = world.truth();
         self.mu = truth.mu - self.base_mu;
+        let (measured, _) = world.unit().measured_mu();
+        self.measured = [measured[0] - self.base_measured[0], measured[1] - self.base_measured[1]];
         self.judge(now, around, findings);
         let beam_on = truth.beam_on.nanos() - self.base_beam_on.nanos();
         let limit = self.time_limit.plus(around.time_slack(self.time_limit)).nanos();

@@ -2,9 +2,10 @@
 //! found, the way to the beam leads through the proof, and no record falls short of the true dose.
 
 use beam_core::machine::Beam;
+use beam_core::resume::{Counted, base};
 use beam_core::session::SessionNote;
 use beam_core::state::State;
-use beam_core::units::Ticks;
+use beam_core::units::{Dose, Ticks};
 use beam_core::wire::GateState;
 use beam_drivers::sim::{Injection, Lie};
 use serde::Serialize;
@@ -169,8 +170,8 @@ impl Story {
         self.ended(course, around, findings);
         self.fault_free(now, progress, around, findings);
         self.found(now, progress, around, findings);
-        if !around.stops_recording() && !around.has_second_delivery() && !around.gate_is_damaged {
-            self.record(now, progress, around, findings);
+        if !around.has_second_delivery() && !around.gate_is_damaged {
+            self.record(course, dose, around, findings);
         }
     }
 
@@ -200,6 +201,28 @@ impl Story {
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn noise(&self) -> f64 {
         SUM_NOISE * (self.pulses.max(1) as f64).sqrt()
+    }
+
+    /// Everything that counted the delivery: what the processes recorded, what the chambers' own counters still say where they
+    /// are honest, and the gate's pulses.
+    fn counted(&self, course: &Course, dose: &DoseWatch, around: &Circumstances) -> Counted {
+        let largest = |monitor: usize| {
+            let recorded = course.stories().map(|progress| progress.delivered[monitor].micro_mu()).max();
+            Dose::from_micro_mu(recorded.unwrap_or(0))
+        };
+        // without a death the record alone must tell
+        let live = |monitor: usize| {
+            let counts = around.stops_recording() && around.lies[monitor].is_empty();
+            counts.then(|| dose.measured(monitor))
+        };
+        let by_gate = course.stories().map(|progress| progress.gate_pulses).max().unwrap_or(0);
+        Counted {
+            recorded: [largest(0), largest(1)],
+            live: [live(0), live(1)],
+            gate_pulses: if self.period_s.is_some() { by_gate } else { 0 },
+            pulse: Dose::from_micro_mu(micro(self.pulse)),
+            ..Counted::default()
+        }
     }
 
     fn fault_free(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
@@ -238,28 +261,22 @@ impl Story {
         }
     }
 
-    fn record(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
-        let pulsed = self.period_s.is_some();
-        let [first, second] = self.recorded_mu;
-        let by_gate = f64::from(progress.gate_pulses) * self.pulse;
-        let recorded = first.max(second).max(if pulsed { by_gate } else { 0.0 });
-        let short = (self.true_mu - recorded) / self.pulse;
+    fn record(&self, course: &Course, dose: &DoseWatch, around: &Circumstances, findings: &mut Findings) {
+        let now = course.world.now();
+        let base = mu(base(&self.counted(course, dose, around)).dose);
+        let short = (self.true_mu - base) / self.pulse;
         let some_honest = around.lies.iter().any(|lies| lies.iter().all(|lying| matches!(lying.lie, Lie::High)));
-        if some_honest || pulsed {
+        if some_honest || self.period_s.is_some() {
             let spare = self.window + self.noise() + if some_honest { 0.0 } else { 0.06 * self.true_mu / self.pulse };
             findings.demand(
                 now,
                 short <= spare,
-                "the record is not below the true dose by more than one pulse",
-                || {
-                    format!(
-                        "{:.4} MU true, {recorded:.4} recorded ({first:.4}, {second:.4}, gate {by_gate:.4})",
-                        self.true_mu
-                    )
-                },
+                "what counts as delivered is not below the true dose by more than one pulse",
+                || format!("{:.4} MU true, {base:.4} counted, {:?} recorded", self.true_mu, self.recorded_mu),
             );
         }
-        if !around.is_calm || self.pulses == 0 {
+        let [first, second] = self.recorded_mu;
+        if !around.is_calm || self.pulses == 0 || around.stops_recording() {
             return;
         }
         for (monitor, recorded) in [first, second].into_iter().enumerate() {
@@ -272,4 +289,9 @@ impl Story {
             }
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a dose in MU, far inside the range")]
+fn micro(mu: f64) -> i64 {
+    (mu * 1e6) as i64
 }
