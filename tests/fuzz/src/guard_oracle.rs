@@ -313,7 +313,8 @@ impl Oracle {
     fn transmits(&mut self, now: Ticks, input: &Input, before: &Common, after: &Common, output: &Output) {
         if *input == Input::Unsent {
             assert_eq!(*output, Output::default(), "nothing may be handed out when the queue is full");
-            let given_up = |since: Ticks| !after.is_active() && now.since(since) > self.machine.timing.session_silence;
+            let rests = !before.is_active() || !after.is_active();
+            let given_up = |since: Ticks| rests && now.since(since) > self.machine.timing.session_silence;
             if let Some((frame, since)) = self.waiting.take()
                 && !given_up(since)
             {
@@ -323,7 +324,8 @@ impl Oracle {
         let Some(frame) = output.transmit else { return };
         // only at rest, and only after long, an echo is given up
         let patience = self.machine.timing.session_silence;
-        let given_up = !before.is_active() && self.waiting.is_some_and(|(_, since)| now.since(since) > patience);
+        let rests = !before.is_active() || !after.is_active();
+        let given_up = rests && self.waiting.is_some_and(|(_, since)| now.since(since) > patience);
         assert!(given_up || self.waiting.is_none(), "a second permit was handed out: {:?}", self.waiting);
         self.waiting = Some((frame, now));
         self.unsent_since = self.unsent_since.or(Some(now));
