@@ -59,7 +59,6 @@ pub fn draw(draw: &mut Draw<'_>) -> Machine {
         beam_charge: None,
         protection: if is_set(6) { Protection::None } else { Protection::E2e },
         resume_limit: 2,
-        beam_charge: None,
     }
 }
 
@@ -86,7 +85,6 @@ pub fn order(machine: &Machine, quarters: u8, tenths: u8) -> Order {
         expected_pulse: [charge_for(pulse, CALIBRATION); 2],
         pulse_dose: pulse,
         dose_per_second: pulse.times(a_second),
-        beam_charge: None,
         time_limit: Span::from_millis(100).times(1 + u64::from(tenths)),
         beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
