@@ -51,6 +51,24 @@ fn trips_for_good_even_when_the_same_delivery_is_offered_again() {
 }
 
 #[test]
+fn trips_on_what_is_found_in_the_very_step_of_an_acknowledgement() {
+    verifies(Requirement::Latched);
+    let trial = Trial::quick();
+    for who in wire::Guard::ALL {
+        let mut guard = Guard::new(who, &trial.machine);
+        command(&mut guard, Command::Arm { delivery: DELIVERY, order: trial.order(10) });
+        // it turns for the first time after a second
+        let later = NOW.after(Span::from_secs(1));
+        let _permit = guard.step(later, &Input::Command(Command::Acknowledge));
+        assert!(guard.common().faults().contains(Fault::GuardLate), "{}", who.name());
+        assert_eq!(guard.common().phase, Phase::Ended, "{}", who.name());
+        // acknowledged once it is known, it is gone
+        let _permit = guard.step(later, &Input::Command(Command::Acknowledge));
+        assert!(guard.common().faults().is_empty() && guard.common().phase == Phase::Idle, "{}", who.name());
+    }
+}
+
+#[test]
 fn holds_its_count_when_the_delivery_under_way_is_armed_again() {
     verifies(Requirement::PrimaryDose);
     let trial = Trial::quick();

@@ -280,6 +280,7 @@ judge!(InterlockGuard);
 
 fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
     let common = guard.common();
+    let was_active = common.is_active();
     common.check_itself(now);
     match input {
         Input::Frame { bus, origin, frame } if frame.id == common.who.permit_id() => {
@@ -301,6 +302,8 @@ fn turn(guard: &mut impl Judge, now: Ticks, input: &Input) -> Output {
             common.permit.unsent();
             return Output::default();
         }
+        // whoever acknowledges cannot have meant what this very step has found
+        Input::Command(Command::Acknowledge) if was_active => {}
         Input::Command(command) => {
             if common.command(now, command) {
                 guard.command(now, command);

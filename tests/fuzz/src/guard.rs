@@ -6,7 +6,7 @@ use beam_core::frame::{Bus, Frame, Origin, Trouble, next_alive};
 use beam_core::guard::Guard;
 use beam_core::machine::{Machine, Order};
 use beam_core::note::{Command, Input};
-use beam_core::units::{ChargeCounter, Span, Ticks};
+use beam_core::units::{ChargeCounter, Dose, Span, Ticks};
 use beam_core::wire::{
     self, ChamberMode, ChamberStatus, CloseCause, Docking, DoseReading, GATE_STATUS, GateState, GateStatus,
     LINAC_STATUS, LinacStatus, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, Reason,
@@ -322,7 +322,7 @@ impl Room {
     }
 
     fn command(&mut self, draw: &mut Draw<'_>) {
-        let command = match draw.byte() % 12 {
+        let command = match draw.byte() % 13 {
             0 => Command::TakeUp { delivery: self.fresh_delivery() },
             1 => Command::TakeUp { delivery: draw.u16() },
             2 => Command::Arm { delivery: self.fresh_delivery(), order: self.order },
@@ -338,6 +338,7 @@ impl Room {
             7 | 8 => Command::Deliver,
             9 => Command::End(draw.of(&REASONS)),
             10 => Command::Acknowledge,
+            11 => Command::Rebase { base: Dose::from_micro_mu(i64::from(draw.u32())) },
             _ => Command::Heartbeat,
         };
         self.step(&Input::Command(command));

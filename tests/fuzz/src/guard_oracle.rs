@@ -37,6 +37,8 @@ pub struct Oracle {
     machine: Machine,
     /// The permit that was handed out and has not come back, and since when.
     waiting: Option<(Frame, Ticks)>,
+    /// Since when no permit has come back, however often one was handed out.
+    unsent_since: Option<Ticks>,
     /// The alive counter that the next permit must carry.
     alive: u8,
     tripped: Option<Reason>,
@@ -74,6 +76,7 @@ impl Oracle {
             who,
             machine: *machine,
             waiting: None,
+            unsent_since: None,
             alive: 0,
             tripped: None,
             permitted: false,
@@ -118,7 +121,7 @@ impl Oracle {
         }
         self.permit_follows(input, before, after);
         self.faults_stay(input, before, after, output);
-        self.transmits(now, input, after, output);
+        self.transmits(now, input, before, after, output);
         if *input != Input::Unsent {
             self.judges(now, guard);
             let (due, period) = (guard.due(), self.machine.timing.permit);
@@ -160,7 +163,7 @@ impl Oracle {
         let budget = timing.permit.plus(timing.lateness_budget);
         let judged = matches!(before.phase, Phase::Armed | Phase::Delivering | Phase::Interrupted);
         let late = now.since(self.last_step) > budget && now.since(before.since) > budget;
-        let stuck = self.waiting.is_some_and(|(_, since)| now.since(since) > timing.stale_after);
+        let stuck = self.unsent_since.is_some_and(|since| now.since(since) > timing.stale_after);
         assert!(!(judged && (late || stuck)) || !after.is_active(), "late or stuck, and {:?}", after.phase);
     }
 
@@ -168,6 +171,7 @@ impl Oracle {
     fn own(&mut self, origin: Origin, frame: &Frame, before: &Common, after: &Common) -> Heard {
         if origin == Origin::Echo && self.waiting() == Some(*frame) {
             self.waiting = None;
+            self.unsent_since = None;
             return Heard::Believed;
         }
         let newly_ended = before.is_active() && before.faults().is_empty();
@@ -306,16 +310,25 @@ impl Oracle {
     }
 
     /// At most one permit is on its way; each carries the next counter, a right CRC, and what the permit is.
-    fn transmits(&mut self, now: Ticks, input: &Input, after: &Common, output: &Output) {
+    fn transmits(&mut self, now: Ticks, input: &Input, before: &Common, after: &Common, output: &Output) {
         if *input == Input::Unsent {
             assert_eq!(*output, Output::default(), "nothing may be handed out when the queue is full");
-            if let Some((frame, _)) = self.waiting.take() {
+            let rests = !before.is_active() || !after.is_active();
+            let given_up = |since: Ticks| rests && now.since(since) > self.machine.timing.session_silence;
+            if let Some((frame, since)) = self.waiting.take()
+                && !given_up(since)
+            {
                 self.alive = frame.data[1] % 16;
             }
         }
         let Some(frame) = output.transmit else { return };
-        assert_eq!(self.waiting, None, "a second permit was handed out");
+        // only at rest, and only after long, an echo is given up
+        let patience = self.machine.timing.session_silence;
+        let rests = !before.is_active() || !after.is_active();
+        let given_up = rests && self.waiting.is_some_and(|(_, since)| now.since(since) > patience);
+        assert!(given_up || self.waiting.is_none(), "a second permit was handed out: {:?}", self.waiting);
         self.waiting = Some((frame, now));
+        self.unsent_since = self.unsent_since.or(Some(now));
         assert!(frame.id == self.who.permit_id() && frame.length == 8 && is_sound(&frame), "{frame:?}");
         assert_eq!(frame.data[1] % 16, self.alive, "the alive counter");
         self.alive = (self.alive + 1) % 15;

@@ -102,7 +102,7 @@ impl Room {
             10 => self.happen(&Happening::Act(Act::Interrupt)),
             11 => self.happen(&Happening::Act(Act::Resume)),
             12 => self.happen(&Happening::Act(Act::Terminate)),
-            13 => self.happen(&Happening::Act(Act::Acknowledge { by: Role::Physicist })),
+            13 => self.happen(&Happening::Act(Act::Acknowledge { by: draw.of(&Role::ALL) })),
             14 => {
                 let note = Note::Fault(FaultReport::of(draw.of(Fault::ALL)));
                 self.happen(&Happening::Note(guard(draw), note));

@@ -1,7 +1,7 @@
 //! What must hold after everything that happens to a session: no permit is given without a proof that the gate was seen to answer
 //! and without an act; whatever ends a delivery is told to every guard; and nothing that is directed gets lost in a full queue.
 
-use beam_core::clearance::Role;
+use beam_core::clearance::{Clearance, Role};
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::{Machine, Order};
@@ -9,7 +9,7 @@ use beam_core::note::{Command, Note};
 use beam_core::proving::EVERY_GUARD;
 use beam_core::session::{Act, Directive, Happening, Session, SessionNote};
 use beam_core::state::{Refused, State};
-use beam_core::units::{Span, Ticks};
+use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 /// What the gate was seen to do for one guard since the last proof began.
@@ -33,6 +33,8 @@ pub struct Oracle {
     health: [Option<Ticks>; 4],
     standing: [FaultSet; 4],
     own_standing: FaultSet,
+    /// Faults that the guards told since the last proof began or the last acknowledgement.
+    told: FaultSet,
 }
 
 const fn is_active(state: State) -> bool {
@@ -50,6 +52,7 @@ impl Oracle {
             health: [None; 4],
             standing: [FaultSet::EMPTY; 4],
             own_standing: FaultSet::EMPTY,
+            told: FaultSet::EMPTY,
         }
     }
 
@@ -89,6 +92,7 @@ impl Oracle {
                 self.health[guard.index()] = Some(now);
                 self.standing[guard.index()] = standing.union(*faults);
             }
+            Happening::Note(_, Note::Fault(report)) => self.told = self.told.with(report.fault),
             Happening::Standing(faults) => self.own_standing = *faults,
             Happening::Act(_) | Happening::Tick | Happening::Note(..) => {}
         }
@@ -133,6 +137,7 @@ impl Oracle {
             self.asked = Some((proof, delivery, order));
             self.evidence = [Evidence::default(); 4];
             self.resumes = 0;
+            self.told = FaultSet::EMPTY;
             let stands = self.standing.iter().fold(self.own_standing, |all, one| all.union(*one));
             assert!(from == State::Ready && stands.is_empty(), "armed although {:?} stands", stands.gravest());
             assert!(!self.silent(now) && before.standing(now).is_empty(), "armed although something stands");
@@ -153,7 +158,10 @@ impl Oracle {
             }
             (from, State::Delivering) => panic!("{happening:?} led from {from:?} to Delivering"),
             (State::Tripped | State::Complete, State::Inhibited) => {
-                assert_eq!(act, Some(Act::Acknowledge { by: Role::Physicist }))
+                let Some(Act::Acknowledge { by }) = act else { panic!("{happening:?} led from {from:?} to {to:?}") };
+                let told = std::mem::replace(&mut self.told, FaultSet::EMPTY);
+                let barred = told.iter().find(|fault| fault.clearance() == Clearance::Physicist);
+                assert!(by == Role::Physicist || barred.is_none(), "the operator cleared {barred:?}");
             }
             (from, State::Inhibited) => assert_eq!(from, State::Ready),
             (_, State::Interrupted | State::Complete | State::Tripped) => {}
@@ -222,9 +230,12 @@ impl Oracle {
             Command::Silence => assert_eq!(state, State::Proving),
             Command::End(_) => assert!(!is_active(state) && directive.to == EVERY_GUARD),
             Command::Acknowledge => {
-                assert!(acts(Act::Acknowledge { by: Role::Physicist }) && state == State::Inhibited)
+                let acknowledged = matches!(happening, Happening::Act(Act::Acknowledge { .. }));
+                assert!(acknowledged && state == State::Inhibited);
             }
-            Command::Rebase { .. } => assert!(acts(Act::Resume), "{happening:?}"),
+            Command::Rebase { base } => {
+                assert!(acts(Act::Resume) && state == State::Delivering && base >= Dose::ZERO);
+            }
             Command::Withhold | Command::Heartbeat => {}
         }
     }
