@@ -191,6 +191,12 @@ fn each_flag_of_the_layout_is_its_own() {
         [0, 1, 2, 3].map(flags),
         [dose_flag::FAULT, 0, dose_flag::FAULT | dose_flag::SATURATED, dose_flag::SATURATED]
     );
+    // two fields may mean the same flag, and both may be set
+    let mut twice = layout(Counting::Cumulative, true, counter());
+    twice.flags[2] = Some(FlagField { field: intel(26, 1), flag: dose_flag::SATURATED, when_zero: false });
+    let mut data = frame(0, 0).data;
+    data[3] = 0b111;
+    assert_eq!(twice.read(&Frame { data, ..frame(0, 0) }).flags, dose_flag::SATURATED);
     // a flag that the frame carries and one of its number come together
     let mut source = source(Counting::Cumulative, counter());
     let mut data = frame(0x7FFF, 0).data;
