@@ -58,6 +58,7 @@ fn holds_the_lease_to_the_window() {
     rig.run(PERIOD);
     rig.pulse_of(PULSE);
     assert_eq!(rig.permit().lease, 4);
+    assert_eq!([windowed(3).window(), windowed(1).window(), continuous().window()], [3, 1, 0]);
     assert_eq!(Rig::delivering(WHO, &windowed(u32::MAX)).permit().lease, NO_PULSE_LIMIT - 2);
     assert_eq!(Rig::delivering(WHO, &continuous()).permit().lease, NO_PULSE_LIMIT);
 }
