@@ -16,7 +16,7 @@ const OPEN: GateState = GateState::Open;
 fn counts(state: GateState, pulses: u32) -> Counts {
     Counts {
         gate: gate(state, CloseCause::PermitWithheld, pulses),
-        pulses: [100, 200, 100],
+        pulses: [100, 200, 300],
         charge: [pc(10_000), pc(-20_000)],
     }
 }
@@ -53,14 +53,17 @@ fn holds_while_nothing_counts_and_while_the_last_frames_are_under_way() {
 }
 
 #[test]
-fn trips_over_a_single_pulse_on_any_of_the_three_counts() {
+fn trips_over_a_single_pulse_on_any_of_the_counts() {
     verifies(Requirement::BeamUnasked);
     let fault = Fault::PulsesWhileClosed;
     assert_eq!(numbers(watch(&mut settled(), at(2000), &counts(CLOSED, 51))), Some((fault, 0, 51, 50)));
-    let first = Counts { pulses: [101, 200, 100], ..counts(CLOSED, 50) };
+    let first = Counts { pulses: [101, 200, 300], ..counts(CLOSED, 50) };
     assert_eq!(numbers(watch(&mut settled(), at(2000), &first)), Some((fault, 1, 101, 100)));
-    let second = Counts { pulses: [100, 201, 100], ..counts(CLOSED, 50) };
+    let second = Counts { pulses: [100, 201, 300], ..counts(CLOSED, 50) };
     assert_eq!(numbers(watch(&mut settled(), at(2000), &second)), Some((fault, 2, 201, 200)));
+    let beam = Counts { pulses: [100, 200, 301], ..counts(CLOSED, 50) };
+    let report = numbers(watch(&mut settled(), at(2000), &beam));
+    assert_eq!(report, Some((fault, FaultReport::BEAM_CHARGE, 301, 300)));
 }
 
 /// 1 000 s after the counts were taken: leakage of 4.4 pA and 8.8 pA made 4 400 pC and 8 800 pC.

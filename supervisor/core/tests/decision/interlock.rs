@@ -325,7 +325,7 @@ fn what_was_judged_is_told_every_status_period() {
     rig.run(ms(500));
     let judged: Vec<_> = rig.notes.iter().filter(|note| matches!(note, Note::Judged { .. })).collect();
     assert_eq!(judged.len(), 10);
-    let [Note::Judged { pulses: 5, lease: 6, dose_per_second, requested: true, beam_charge: _ }, ..] = judged[..]
+    let [Note::Judged { pulses: 5, lease: 6, dose_per_second, requested: true, beam_charge: None }, ..] = judged[..]
     else {
         panic!("{judged:?}")
     };

@@ -15,6 +15,8 @@ use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 use crate::kit::{DELIVERY, NANO, PROOF, at, gate, machine, ms, order, verifies};
 
+const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
+
 pub const ARM: Act = Act::Arm { proof: PROOF, delivery: DELIVERY, order: order() };
 
 /// A session, the time, and what came out of it.
@@ -202,9 +204,8 @@ fn holds_an_interruption_for_as_often_as_it_may_be_resumed() {
         assert_eq!(trial.act(Act::Resume), Ok(()));
         assert_eq!(trial.session.state(), State::Delivering);
     }
-    // nothing was counted yet: the largest of all counts is zero
-    let from_here = Command::Rebase { base: Dose::ZERO };
-    let once = [Command::Withhold, from_here, Command::Deliver].map(|command| (EVERY_GUARD, command));
+    let rebase = Command::Rebase { base: Dose::ZERO };
+    let once = [Command::Withhold, rebase, Command::Deliver].map(|command| (EVERY_GUARD, command));
     assert_eq!(trial.asked, [once, once].concat());
 }
 
@@ -258,7 +259,7 @@ fn holds_its_course_against_acts_out_of_place() {
     assert_eq!(trial.act(Act::Interrupt), refused(State::Ready, Event::Interrupted));
     assert_eq!(trial.act(Act::Resume), refused(State::Ready, Event::ResumeRequested));
     assert_eq!(trial.act(Act::Terminate), refused(State::Ready, Event::Terminated));
-    assert_eq!(trial.act(Act::Acknowledge { by: Role::Physicist }), refused(State::Ready, Event::Acknowledged));
+    assert_eq!(trial.act(ACKNOWLEDGE), refused(State::Ready, Event::Acknowledged));
     let mut trial = Trial::delivering();
     assert_eq!(trial.act(ARM), refused(State::Delivering, Event::ArmRequested));
     assert_eq!(trial.act(Act::Begin), refused(State::Delivering, Event::BeamOn));
@@ -323,7 +324,7 @@ fn holds_the_way_open_once_acknowledged() {
     let mut trial = Trial::delivering();
     trial.fault(Guard::Dose1, Fault::Crc);
     trial.forget();
-    assert_eq!(trial.act(Act::Acknowledge { by: Role::Physicist }), Ok(()));
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     assert_eq!(
         (trial.session.state(), &trial.asked[..]),
         (State::Inhibited, &[(EVERY_GUARD, Command::Acknowledge)][..])
@@ -372,7 +373,7 @@ fn trips_the_next_arming_over_a_disagreement_at_the_end_until_it_is_acknowledged
     trial.note(Guard::Dose1, Note::Reached);
     trial.note(Guard::Interlock, Note::Warning(FaultReport::of(Fault::EndDisagreement)));
     assert_eq!(trial.session.standing(trial.now), FaultSet::EMPTY.with(Fault::EndDisagreement));
-    assert_eq!(trial.act(Act::Acknowledge { by: Role::Physicist }), Ok(()));
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     assert_eq!(trial.session.standing(trial.now), FaultSet::EMPTY);
 }
 
