@@ -20,6 +20,8 @@
 mod kit;
 
 mod agreement;
+mod air;
+mod beam_charge;
 mod beam_off;
 mod chamber;
 mod common_checks;
