@@ -17,8 +17,6 @@ use crate::kit::{DELIVERY, NANO, PROOF, at, continuous, gate, machine, ms, order
 
 const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
 
-const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
-
 pub const ARM: Act = Act::Arm { proof: PROOF, delivery: DELIVERY, order: order() };
 
 /// A session, the time, and what came out of it.
@@ -385,7 +383,9 @@ fn holds_a_resume_to_the_largest_of_all_counts() {
     tube.session.arm_unproven(DELIVERY, order());
     assert_eq!(tube.act(Act::Begin), Ok(()));
     tube.note(Guard::Time, beam_on);
-    tube.note(Guard::Interlock, Note::Gate { bus: Bus::A, status: gate(GateState::Open, CloseCause::None, 99) });
+    // the gate's own clock says how much of it was beam
+    let status = GateStatus { beam_on_centiseconds: 60, ..gate(GateState::Open, CloseCause::None, 99) };
+    tube.note(Guard::Interlock, Note::Gate { bus: Bus::A, status });
     assert_eq!(rebased(&mut tube), Some(300_000));
 }
 
