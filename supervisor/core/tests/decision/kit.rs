@@ -136,6 +136,7 @@ pub const fn order() -> Order {
         time_limit: ms(10_000),
         beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 2, applicator: 17, docking: Docking::HardDocked },
+        beam_charge: None,
     }
 }
 
