@@ -191,6 +191,11 @@ fn each_flag_of_the_layout_is_its_own() {
         [0, 1, 2, 3].map(flags),
         [dose_flag::FAULT, 0, dose_flag::FAULT | dose_flag::SATURATED, dose_flag::SATURATED]
     );
+    // a frame that is not valid, and whose number is no reading: one flag from both
+    let mut both = source(Counting::Cumulative, counter());
+    let mut data = frame(0x7FFF, 0).data;
+    data[3] = 0;
+    assert_eq!([(); 2].map(|()| both.step(&Frame { data, ..frame(0, 0) }).flags), [dose_flag::FAULT; 2]);
     // two fields may mean the same flag, and both may be set
     let mut twice = layout(Counting::Cumulative, true, counter());
     twice.flags[2] = Some(FlagField { field: intel(26, 1), flag: dose_flag::SATURATED, when_zero: false });
