@@ -20,6 +20,7 @@
 mod kit;
 
 mod agreement;
+mod beam_charge;
 mod beam_off;
 mod chamber;
 mod common_checks;
