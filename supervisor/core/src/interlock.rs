@@ -305,21 +305,19 @@ impl InterlockGuard {
 
     pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
         match command {
-            Command::TakeUp { .. } if matches!(self.common.phase, Phase::Proving) => {
+            Command::TakeUp { .. } => {
                 self.order = None;
                 self.warned = FaultSet::EMPTY;
                 self.beam_off.recount();
                 self.check_set_up(now);
             }
-            Command::Arm { order, .. } if matches!(self.common.phase, Phase::Armed) => self.load(now, order),
+            Command::Arm { order, .. } => self.load(now, order),
             Command::Deliver if self.is_delivering() => self.begin(now),
             Command::End(_) => self.compare_at_end(),
             Command::Heartbeat => self.heartbeat = now,
-            Command::TakeUp { .. }
-            | Command::Prove { .. }
+            Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
-            | Command::Arm { .. }
             | Command::Rebase { .. }
             | Command::Deliver
             | Command::Acknowledge => {}

@@ -311,6 +311,42 @@ fn holds_back_while_it_is_interrupted_and_goes_on_from_there() {
 }
 
 #[test]
+fn holds_what_another_count_has_seen_against_the_preset() {
+    verifies(Requirement::Operator);
+    // three pulses on its own monitor; another count has seen five: five remain, and one picocoulomb less
+    let resumed = |who: Guard, base: i64, interrupted: bool| {
+        let mut rig = delivering(who, &windowed(20), 10_000, 20_000);
+        let monitor = if who == Guard::Dose1 { 1 } else { 2 };
+        rig.count_and_tell(monitor, 3, 3 * PULSE[monitor - 1]);
+        let lease = rig.permit().lease;
+        if interrupted {
+            rig.command(Command::Withhold);
+        }
+        rig.command(Command::Rebase { base: micro_mu(base) });
+        rig.command(Command::Deliver);
+        rig.count_and_tell(monitor, 1, PULSE[monitor - 1]);
+        (lease, rig.phase(), rig)
+    };
+    let reached_after = |base: i64| {
+        let (_, _, mut rig) = resumed(Guard::Dose1, base, true);
+        let mut pulses = 4;
+        while rig.phase() == Phase::Delivering {
+            rig.count_and_tell(1, 1, PULSE[0]);
+            pulses += 1;
+        }
+        pulses
+    };
+    assert_eq!((reached_after(0), reached_after(150_000), reached_after(250_000)), (10, 10, 8));
+    for (who, interrupted) in [(Guard::Dose2, true), (Guard::Dose1, false)] {
+        let (_, phase, mut rig) = resumed(who, 490_000, interrupted);
+        assert_eq!(phase, Phase::Delivering, "only dose guard 1, and only after an interruption");
+        rig.holds();
+    }
+    let (_, phase, rig) = resumed(Guard::Dose1, 490_000, true);
+    assert_eq!((phase, rig.permit().reason), (Phase::Ended, Reason::DoseReached));
+}
+
+#[test]
 fn a_new_order_begins_anew() {
     let mut rig = delivering(Guard::Dose1, &machine(), 3000, 100_000);
     assert_eq!(pulses_until_reached(&mut rig, PULSE[0]), 3);

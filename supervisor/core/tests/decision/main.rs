@@ -20,6 +20,7 @@
 mod kit;
 
 mod agreement;
+mod air;
 mod beam_charge;
 mod beam_off;
 mod chamber;

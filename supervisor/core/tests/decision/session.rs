@@ -10,10 +10,10 @@ use beam_core::proving::EVERY_GUARD;
 use beam_core::requirement::Requirement;
 use beam_core::session::{Act, Directive, EndedBy, Happening, Session, SessionNote};
 use beam_core::state::{Event, Refused, State};
-use beam_core::units::{Dose, Span, Ticks};
+use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
-use crate::kit::{DELIVERY, NANO, PROOF, at, gate, machine, ms, order, verifies};
+use crate::kit::{DELIVERY, NANO, PROOF, at, continuous, gate, machine, ms, order, verifies};
 
 const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
 
@@ -316,6 +316,75 @@ fn trips_outside_of_a_delivery_too_but_ends_none() {
         assert_eq!((trial.asked, trial.told), (vec![], vec![SessionNote::State(State::Tripped)]));
         assert_eq!(trial.session.ended_by(), ended.then_some(EndedBy::Operator));
     }
+}
+
+#[test]
+fn trips_an_acknowledgement_by_whoever_is_not_entitled_to_it() {
+    verifies(Requirement::Latched);
+    for by in [Role::Operator, Role::Service] {
+        let mut trial = Trial::delivering();
+        trial.fault(Guard::Dose1, Fault::Saturated);
+        trial.forget();
+        let refused = Refused { state: State::Tripped, event: Event::Acknowledged, fault: Some(Fault::Saturated) };
+        assert_eq!(trial.act(Act::Acknowledge { by }), Err(refused));
+        assert_eq!((trial.session.state(), &trial.asked[..]), (State::Tripped, &[][..]));
+        assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+        assert_eq!(trial.session.state(), State::Inhibited);
+    }
+    let mut trial = Trial::delivering();
+    trial.fault(Guard::Dose1, Fault::Crc);
+    assert_eq!(trial.act(Act::Acknowledge { by: Role::Operator }), Ok(()));
+}
+
+#[test]
+fn trips_an_arming_over_what_came_up_since_the_last_tick() {
+    verifies(Requirement::OwnHealth);
+    let mut trial = Trial::ready(&machine());
+    assert_eq!(trial.happen(&Happening::Standing(FaultSet::EMPTY.with(Fault::RingFull))), Ok(()));
+    assert_eq!(trial.act(ARM), Err(Refused::out_of_place(State::Ready, Event::ArmRequested)));
+    assert_eq!((trial.session.state(), trial.asked), (State::Ready, vec![]));
+}
+
+#[test]
+fn holds_a_resume_to_the_largest_of_all_counts() {
+    verifies(Requirement::Operator);
+    let rebased = |trial: &mut Trial| {
+        assert_eq!((trial.act(Act::Interrupt), trial.act(Act::Resume)), (Ok(()), Ok(())));
+        trial.asked.iter().find_map(|(_, command)| match command {
+            Command::Rebase { base } => Some(base.micro_mu()),
+            _ => None,
+        })
+    };
+    let tells = |trial: &mut Trial, guard, dose| {
+        let (charge, last) = (Charge::ZERO, Charge::ZERO);
+        trial.note(guard, Note::Dose { pulses: 3, charge, dose: Dose::from_micro_mu(dose), lease: 4, last });
+    };
+    for (guard, dose) in [(Guard::Dose1, 160_000), (Guard::Dose2, 170_000)] {
+        let mut trial = Trial::delivering();
+        tells(&mut trial, Guard::Dose1, 150_000);
+        tells(&mut trial, Guard::Dose2, 150_000);
+        tells(&mut trial, guard, dose);
+        assert_eq!(rebased(&mut trial), Some(dose));
+    }
+    // four pulses by the gate, on either bus, are 200 000
+    for bus in [Bus::A, Bus::B] {
+        let mut trial = Trial::delivering();
+        tells(&mut trial, Guard::Dose1, 150_000);
+        let status = gate(GateState::Open, CloseCause::None, 4);
+        trial.note(Guard::Interlock, Note::Gate { bus, status });
+        assert_eq!(rebased(&mut trial), Some(200_000));
+    }
+    // with pulses the beam-on time says nothing; without them nothing else does
+    let beam_on = Note::Time { beam_on: ms(600), limit: ms(1000), gate_centiseconds: 0 };
+    let mut trial = Trial::delivering();
+    trial.note(Guard::Time, beam_on);
+    assert_eq!(rebased(&mut trial), Some(0));
+    let mut tube = Trial::ready(&continuous());
+    tube.session.arm_unproven(DELIVERY, order());
+    assert_eq!(tube.act(Act::Begin), Ok(()));
+    tube.note(Guard::Time, beam_on);
+    tube.note(Guard::Interlock, Note::Gate { bus: Bus::A, status: gate(GateState::Open, CloseCause::None, 99) });
+    assert_eq!(rebased(&mut tube), Some(300_000));
 }
 
 #[test]
