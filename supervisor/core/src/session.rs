@@ -241,13 +241,8 @@ impl Session {
             Note::Fault(report) => self.trip(EndedBy::Guard(guard), *report),
             Note::Reached => self.reached(guard),
             Note::Gate { bus, status } => {
-                let index = match bus {
-                    Bus::A => 0,
-                    Bus::B => 1,
-                };
-                if let Some(place) = self.gates.get_mut(index) {
-                    *place = Some(*status);
-                }
+                let [on_a, on_b] = &mut self.gates;
+                *(if matches!(bus, Bus::A) { on_a } else { on_b }) = Some(*status);
                 self.prove(now);
             }
             Note::Interrupted { .. } => {
