@@ -335,6 +335,21 @@ fn holds_a_permit_that_the_queue_did_not_take_for_the_next_step() {
 }
 
 #[test]
+fn trips_over_a_clock_that_stands_still_while_the_gate_reports() {
+    verifies(Requirement::OwnHealth);
+    let mut rig = time_guard(Phase::Armed);
+    for _ in 0..40 {
+        rig.tell_gate_on(Bus::A);
+    }
+    let _report = rig.trips(Fault::ClockStalled);
+    let mut resting = time_guard(Phase::Idle);
+    for _ in 0..40 {
+        resting.tell_gate_on(Bus::A);
+    }
+    resting.holds();
+}
+
+#[test]
 fn it_says_how_it_is_every_status_period() {
     let mut rig = time_guard(Phase::Idle);
     rig.run(ms(1000));

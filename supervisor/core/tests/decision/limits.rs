@@ -39,3 +39,12 @@ fn trips_no_later_than_the_dose_for_every_calibration() {
     assert_eq!(charge_for(mu(3), DosePerCharge::from_fixed(0)), pc(0), "no calibration: no dose can be given");
     assert_eq!(charge_for(micro_mu(i64::MAX), DosePerCharge::from_fixed(1)), pc(0), "a charge too large to say");
 }
+
+#[test]
+fn every_count_that_a_resume_goes_by_has_a_name_of_its_own() {
+    use beam_core::resume::Source as S;
+    let names =
+        [S::Monitor1Recorded, S::Monitor2Recorded, S::Monitor1Live, S::Monitor2Live, S::GatePulses, S::BeamOnTime]
+            .map(S::name);
+    assert!(names.iter().enumerate().all(|(index, name)| name.len() > 3 && !names[..index].contains(name)));
+}

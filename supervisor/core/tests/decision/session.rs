@@ -13,7 +13,7 @@ use beam_core::state::{Event, Refused, State};
 use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
-use crate::kit::{DELIVERY, NANO, PROOF, at, continuous, gate, machine, ms, order, verifies};
+use crate::kit::{DELIVERY, NANO, PROOF, at, gate, machine, ms, order, verifies};
 
 const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
 
@@ -374,19 +374,10 @@ fn holds_a_resume_to_the_largest_of_all_counts() {
         trial.note(Guard::Interlock, Note::Gate { bus, status });
         assert_eq!(rebased(&mut trial), Some(200_000));
     }
-    // with pulses the beam-on time says nothing; without them nothing else does
-    let beam_on = Note::Time { beam_on: ms(600), limit: ms(1000), gate_centiseconds: 0 };
+    // with pulses the beam-on time says nothing
     let mut trial = Trial::delivering();
-    trial.note(Guard::Time, beam_on);
+    trial.note(Guard::Time, Note::Time { beam_on: ms(600), limit: ms(1000), gate_centiseconds: 0 });
     assert_eq!(rebased(&mut trial), Some(0));
-    let mut tube = Trial::ready(&continuous());
-    tube.session.arm_unproven(DELIVERY, order());
-    assert_eq!(tube.act(Act::Begin), Ok(()));
-    tube.note(Guard::Time, beam_on);
-    // the gate's own clock says how much of it was beam
-    let status = GateStatus { beam_on_centiseconds: 60, ..gate(GateState::Open, CloseCause::None, 99) };
-    tube.note(Guard::Interlock, Note::Gate { bus: Bus::A, status });
-    assert_eq!(rebased(&mut tube), Some(300_000));
 }
 
 #[test]
