@@ -123,6 +123,9 @@ pub struct Simulate {
     /// Make this many of the runs that break a promise smaller, and tell them as scenarios.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub shrink: usize,
+    /// Keep those scenarios in this folder instead of printing them.
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
     /// End as soon as a promise is broken.
     #[arg(long)]
     pub stop_at_first: bool,

@@ -8,15 +8,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use beam_core::units::Dose;
 use beam_drivers::clock;
 
 use super::{Failure, code, fail, wrong};
 use crate::cli;
 use crate::config::shipped;
-use crate::describe::seconds;
-use crate::mishap::Mishap;
+use crate::describe::{mu, seconds};
 use crate::prepared::Prepared;
+use crate::scenario::{Expect, Scenario, Verdict};
 use crate::service::exit;
+use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::{Drawn, draw};
 use crate::simulate::shrink::shrink;
 use crate::simulate::table::{LENGTHS, Table, kinds};
@@ -235,23 +237,40 @@ fn tell_broken(campaign: &Campaign, wish: &Wish, arguments: &cli::Simulate) {
         eprintln!("  again: beam-supervisor simulate --deliveries 1 --seed {} --faults {faults}{machines}", run.seed);
         if place < arguments.shrink {
             let small = shrink(&draw(&wish.machines, &wish.faults, run.seed));
-            eprintln!("  smallest run that breaks the same promise:\n{}", told(&small));
+            let text = told(&small);
+            match &arguments.scenarios {
+                Some(folder) => keep(folder, run.seed, &text),
+                None => eprintln!("  smallest run that breaks the same promise, as a scenario:\n\n{text}"),
+            }
         }
     }
 }
 
-/// A run in the words of a scenario file.
-fn told(drawn: &Drawn) -> String {
-    #[derive(serde::Serialize)]
-    struct Told<'a> {
-        machine: &'a str,
-        preset_mu: f64,
-        seed: u64,
-        mishap: &'a [Mishap],
+/// Keeps a scenario in a folder.
+fn keep(folder: &Path, seed: u64, text: &str) {
+    let path = folder.join(format!("seed-{seed}.toml"));
+    match std::fs::write(&path, text) {
+        Ok(()) => eprintln!("  smallest run that breaks the same promise: {}", path.display()),
+        Err(error) => {
+            eprintln!("  {} cannot be written: {error}; choose another --scenarios\n\n{text}", path.display())
+        }
     }
+}
+
+/// A run as a scenario file. What it expects is the least that must come of it; whoever keeps the file looks it over.
+fn told(drawn: &Drawn) -> String {
     let planned = &drawn.prepared.planned;
-    let told =
-        Told { machine: &planned.machine, preset_mu: planned.planned_mu, seed: drawn.seed, mishap: &drawn.mishaps };
-    let text = toml::to_string(&told).unwrap_or_default();
-    text.lines().map(|line| format!("    {line}\n")).collect()
+    let harmless = Circumstances::of(drawn).is_harmless();
+    let verdict = if harmless { Verdict::Completes } else { Verdict::Tripped };
+    let most_dose_mu = Some(planned.backup_mu + mu(drawn.prepared.order.pulse_dose));
+    let expect = Expect { most_dose_mu, ..Expect::only(verdict) };
+    let name = format!("seed-{}", drawn.seed);
+    let preset = Dose::from_micro_mu(micro(planned.planned_mu));
+    let scenario = Scenario::of_run(&name, &planned.machine, preset, drawn.seed, &drawn.mishaps, expect);
+    scenario.to_toml().unwrap_or_default()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a preset is under a million MU")]
+fn micro(mu: f64) -> i64 {
+    (mu * 1e6).round() as i64
 }
