@@ -60,10 +60,12 @@ enum Before {
     Finds(F),
     /// As in the beam: its first pulse is the first faulty one.
     Beam,
+    /// With this fault before the beam where it is large enough to show there, or else as in the beam.
+    BeamAtLatest(F),
     /// Nothing.
     Nothing,
 }
-use Before::{Beam, Finds, Inhibits, Nothing, Refuses};
+use Before::{Beam, BeamAtLatest, Finds, Inhibits, Nothing, Refuses};
 
 /// A charge that stands still is no signal too; a pC of leakage just before decides which of the two it is called.
 const STILL: &[F] = &[F::ChargeStandsStill, F::NoSignal];
@@ -80,7 +82,11 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon1NoSignal, Trips(&[F::NoSignal], D1 | LOCK, Pulses(1)), Beam),
     (I::Mon1High, Trips(&[F::PulseHigh], D1 | LOCK, Pulses(0)), Beam),
     (I::Mon1Falls, Trips(&[F::ChargeFalls], D1 | LOCK, Pulses(0)), Nothing),
-    (I::Mon1ChargeWithoutPulses, Slowly(&[F::ChambersDisagree, F::ChargeWhileClosed], LOCK, Pulses(16)), Beam),
+    (
+        I::Mon1ChargeWithoutPulses,
+        Slowly(&[F::ChambersDisagree, F::ChargeWhileClosed], LOCK, Pulses(16)),
+        BeamAtLatest(F::ChargeWhileClosed),
+    ),
     (I::Mon1StatusFault, Trips(&[F::ChamberReportsFault], LOCK, Pulses(0)), Inhibits(F::ChamberReportsFault)),
     (I::Mon1Voltage, Trips(&[F::Voltage], LOCK, Pulses(0)), Inhibits(F::Voltage)),
     (I::Mon1Leakage, Unseen, Inhibits(F::Leakage)),
@@ -206,7 +212,8 @@ impl Case {
                 ensure(outcome.progress.state == State::Tripped && outcome.truth.pulses == 0, "beam")
             }
             Finds(fault) => ensure(outcome.fault() == Some(fault) && !outcome.was_armed, "armed, or another fault"),
-            Beam => self.in_beam(outcome),
+            BeamAtLatest(fault) if outcome.truth.pulses == 0 => ensure(outcome.fault() == Some(fault), "another fault"),
+            Beam | BeamAtLatest(_) => self.in_beam(outcome),
             Nothing => unseen(outcome),
         }
     }

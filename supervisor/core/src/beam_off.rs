@@ -52,7 +52,8 @@ impl BeamOff {
             // frames of the last pulse may still be under way
             settle: machine.timing.agreement.plus(machine.timing.dose.times(Timing::STALE_PERIODS)),
             leakage: [first.leakage_block, second.leakage_block],
-            pulse: [Charge::ZERO, Charge::ZERO],
+            // before anybody has planned anything: no machine's pulse is over full scale / 2.5, or `check` refuses it
+            pulse: [first.full_scale.percent(40), second.full_scale.percent(40)],
             off_since: None,
             open_since: None,
             base: None,

@@ -7,7 +7,7 @@ use beam_core::requirement::Requirement;
 use beam_core::units::Ticks;
 use beam_core::wire::{CloseCause, GateState};
 
-use crate::kit::{NANO, PULSE, at, gate, machine, ms, pc, verifies};
+use crate::kit::{FULL_SCALE, NANO, PULSE, at, gate, machine, ms, pc, verifies};
 
 const CLOSED: GateState = GateState::Closed;
 const OPEN: GateState = GateState::Open;
@@ -74,11 +74,6 @@ fn holds_charge_of_leakage_and_one_late_pulse() {
     verifies(Requirement::BeamUnasked);
     let most = Counts { charge: [pc(10_000 + 5400), pc(-20_000 + 10_800)], ..counts(CLOSED, 50) };
     assert_eq!(watch(&mut settled(), LATER, &most), None);
-    let mut unknown = BeamOff::new(&machine());
-    let _first = watch(&mut unknown, at(1000), &counts(CLOSED, 50));
-    let _taken = watch(&mut unknown, at(1061), &counts(CLOSED, 50));
-    let huge = Counts { charge: [pc(90_000), pc(90_000)], ..counts(CLOSED, 50) };
-    assert_eq!(watch(&mut unknown, at(1100), &huge), None, "nobody has said what a pulse is");
 }
 
 #[test]
@@ -183,4 +178,26 @@ fn a_recount_and_a_new_order_take_the_counts_anew() {
     assert_eq!(watch(&mut off, at(2040), &counts(OPEN, 50)), None);
     assert_eq!(watch(&mut off, at(2090), &counts(OPEN, 50)), None);
     assert!(watch(&mut off, at(2091), &counts(OPEN, 50)).is_some());
+}
+
+/// Counts of a watch that no order was ever given to, with so much on the first chamber since it settled.
+fn unplanned(collected: i64) -> Option<FaultReport> {
+    let mut off = BeamOff::new(&machine());
+    assert_eq!(watch(&mut off, at(1000), &counts(CLOSED, 50)), None);
+    assert_eq!(watch(&mut off, at(1060).after(NANO), &counts(CLOSED, 50)), None);
+    let now = Counts { charge: [pc(10_000 + collected), pc(-20_000)], ..counts(CLOSED, 50) };
+    watch(&mut off, at(1061), &now)
+}
+
+#[test]
+fn holds_the_largest_pulse_there_is_before_the_first_order() {
+    verifies(Requirement::BeamUnasked);
+    assert_eq!(unplanned(FULL_SCALE[0] * 2 / 5), None);
+}
+
+#[test]
+fn trips_over_charge_that_comes_before_the_first_order() {
+    verifies(Requirement::BeamUnasked);
+    let found = unplanned(FULL_SCALE[0] * 2 / 5 + 100).map(|report| (report.fault, report.monitor));
+    assert_eq!(found, Some((Fault::ChargeWhileClosed, 1)));
 }
