@@ -69,6 +69,10 @@ const MAY_COMPLETE: [Injection; 33] = [
     Injection::GateStateDeadInterlock,
 ];
 
+/// Faults of the unit that are over in a moment.
+const OVER_AT_ONCE: [Injection; 5] =
+    [Injection::Mon1Falls, Injection::Mon2Falls, Injection::Crc, Injection::AliveJump, Injection::ShortFrame];
+
 /// What the record tells of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Story {
@@ -246,8 +250,8 @@ impl Story {
         for mishap in &around.mishaps {
             let What::Unit(injection) = mishap.what else { continue };
             let Some(from) = mishap.pulse() else { continue };
-            // a counter that falls before a delivery begins has lost nothing of it
-            if from == 0 && matches!(injection, Injection::Mon1Falls | Injection::Mon2Falls) {
+            // what is over in a moment before a delivery begins has harmed nothing of it
+            if from == 0 && OVER_AT_ONCE.contains(&injection) {
                 continue;
             }
             let later = self.pulses.saturating_sub(from.max(1));
