@@ -85,6 +85,10 @@ impl DoseWatch {
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn allowed(&self, around: &Circumstances, monitor: usize, limit: f64, beyond: f64) -> f64 {
         let mut allowed = limit + beyond;
+        if around.lies[monitor].len() > 1 {
+            // one lie may hide the other: then only the other chamber tells
+            return f64::INFINITY;
+        }
         for lying in &around.lies[monitor] {
             // how many pulses it takes to be found out
             let seen_after = match lying.lie {

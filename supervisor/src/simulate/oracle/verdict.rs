@@ -250,6 +250,10 @@ impl Story {
         for mishap in &around.mishaps {
             let What::Unit(injection) = mishap.what else { continue };
             let Some(from) = mishap.pulse() else { continue };
+            // at high rates gate and chambers may count apart within the window as long as pulses come
+            if injection == Injection::GateExtraPulseCount && self.window > 1.0 {
+                continue;
+            }
             // what is over in a moment before a delivery begins has harmed nothing of it
             if from == 0 && OVER_AT_ONCE.contains(&injection) {
                 continue;
@@ -270,7 +274,9 @@ impl Story {
         let base = mu(base(&self.counted(course, dose, around)).dose);
         let short = (self.true_mu - base) / self.pulse;
         let some_honest = around.lies.iter().any(|lies| lies.iter().all(|lying| matches!(lying.lie, Lie::High)));
-        if some_honest || self.period_s.is_some() {
+        // with no chamber to be believed the gate's count is the last one: then nothing else may have gone wrong
+        let gate_tells = self.period_s.is_some() && around.mishaps.len() == 1;
+        if some_honest || gate_tells {
             let spare = self.window + self.noise() + if some_honest { 0.0 } else { 0.06 * self.true_mu / self.pulse };
             findings.demand(
                 now,
