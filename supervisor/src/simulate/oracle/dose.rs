@@ -103,7 +103,7 @@ impl DoseWatch {
             // without pulses a tenth of a second is judged like one, and the lie may begin in the middle of it
             let honest = if self.continuous { lying.from as f64 / 10.0 + 1.5 } else { lying.from.max(1) as f64 - 1.0 };
             let pulses = honest + (seen_after + self.window - 1) as f64;
-            let found = (pulses + PULSES_NOISE * pulses.sqrt()) * self.pulse;
+            let found = (pulses + PULSES_NOISE * pulses.sqrt()) * self.pulse * around.rate_factor;
             allowed = allowed.max(found.min(limit + beyond + (seen_after + self.window) as f64 * self.pulse));
         }
         allowed
@@ -207,7 +207,10 @@ impl DoseWatch {
             return 0.0;
         }
         let [first, second] = self.limits;
-        let noise = MEAN_NOISE + SUM_NOISE * (self.pulses().max(1) as f64).sqrt();
+        // a beam without pulses lasts until what is hindered has gone stale at the guards, and then at the gate
+        let hindered = if self.continuous && around.permits_are_hindered { 0.3 } else { 0.0 };
+        let noise =
+            hindered + MEAN_NOISE * (self.window as f64).sqrt() + SUM_NOISE * (self.pulses().max(1) as f64).sqrt();
         let last = self.pulses.saturating_sub(self.window)..self.pulses;
         let excess: f64 = last.map(|before| self.excess[((before + 1) % WINDOW) as usize]).sum();
         first.min(second) + excess + noise * self.pulse

@@ -247,7 +247,8 @@ impl Story {
 
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn found(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
-        for mishap in &around.mishaps {
+        // two faults may hide each other
+        for mishap in around.mishaps.iter().filter(|_| around.mishaps.len() == 1) {
             let What::Unit(injection) = mishap.what else { continue };
             let Some(from) = mishap.pulse() else { continue };
             // at high rates gate and chambers may count apart within the window as long as pulses come
