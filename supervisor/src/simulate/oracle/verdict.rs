@@ -70,8 +70,14 @@ const MAY_COMPLETE: [Injection; 33] = [
 ];
 
 /// Faults of the unit that are over in a moment.
-const OVER_AT_ONCE: [Injection; 5] =
-    [Injection::Mon1Falls, Injection::Mon2Falls, Injection::Crc, Injection::AliveJump, Injection::ShortFrame];
+const OVER_AT_ONCE: [Injection; 6] = [
+    Injection::GateRestart,
+    Injection::Mon1Falls,
+    Injection::Mon2Falls,
+    Injection::Crc,
+    Injection::AliveJump,
+    Injection::ShortFrame,
+];
 
 /// What the record tells of a run.
 #[derive(Clone, Debug, Default, Serialize)]
