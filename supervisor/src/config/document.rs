@@ -42,8 +42,7 @@ impl<'t> Document<'t> {
     /// A problem or a warning at the byte `at`, not yet added.
     #[must_use]
     pub fn at(&self, at: usize, what: impl Into<String>, fix: impl Into<String>) -> Problem {
-        let (line, column) = self.place(at);
-        Problem { file: self.file.to_owned(), line, column, what: what.into(), fix: fix.into() }
+        Problem::at(self.file, self.place(at), what, fix)
     }
 
     /// Line and column of the byte `at`.

@@ -69,8 +69,7 @@ pub fn text_of(file: &str, bytes: Vec<u8>) -> Result<String, Problem> {
         let before = error.as_bytes().get(..good).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let what = "not UTF-8".to_owned();
-        let fix = "save the file as UTF-8; TOML knows no other encoding".to_owned();
-        Problem { file: file.to_owned(), line, column: good - line_start + 1, what, fix }
+        let fix = "save the file as UTF-8; TOML knows no other encoding";
+        Problem::at(file, (line, good - line_start + 1), "not UTF-8", fix)
     })
 }

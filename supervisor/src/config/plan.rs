@@ -56,8 +56,8 @@ impl Plan {
     /// A problem at the value of `key`.
     pub(super) fn problem(&self, key: &str, what: impl Into<String>, fix: impl Into<String>) -> Problem {
         let found = self.places.iter().find(|(known, _, _)| *known == key);
-        let (line, column) = found.map_or((0, 0), |&(_, line, column)| (line, column));
-        Problem { file: self.file.clone(), line, column, what: what.into(), fix: fix.into() }
+        let place = found.map_or((0, 0), |&(_, line, column)| (line, column));
+        Problem::at(&self.file, place, what, fix)
     }
 
     /// What does not fit together inside the plan: the two MU values, and MU against Gy. Applies to a plan of any source.

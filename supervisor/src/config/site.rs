@@ -69,9 +69,8 @@ impl Site {
     /// Everything that is wrong with it; that it cannot be read is a problem of the line that names it.
     pub fn load_profile(&self) -> Result<Profile, Vec<Problem>> {
         let text = read_text(&self.profile).map_err(|problem| {
-            let (line, column) = self.profile_at;
             let what = format!("the profile {}: {}", problem.file, problem.what);
-            vec![Problem { file: self.file.clone(), line, column, what, fix: problem.fix }]
+            vec![Problem::at(&self.file, self.profile_at, what, problem.fix)]
         })?;
         parse_profile(&self.profile.display().to_string(), &text)
     }
@@ -79,9 +78,7 @@ impl Site {
     /// What of this file does not fit `profile`.
     #[must_use]
     pub fn against(&self, profile: &Profile) -> Vec<Problem> {
-        let (line, column) = self.buses_at;
-        let problem =
-            |what: String, fix: &str| Problem { file: self.file.clone(), line, column, what, fix: fix.to_owned() };
+        let problem = |what: String, fix: &str| Problem::at(&self.file, self.buses_at, what, fix);
         match (&self.bus_b, profile.machine.single_bus) {
             (Some(bus), true) => {
                 let what =

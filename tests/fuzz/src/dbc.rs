@@ -86,8 +86,10 @@ fn only_signal(text: &str, message: &str, name: &str) -> Option<Written> {
             _ => {}
         }
     }
-    // a name in a comment, a second message: whoever is in doubt compares nothing
-    if found.len() == 1 && text.matches(message).count() <= 1 + text.matches("BA_").count() { found[0] } else { None }
+    // a name in a comment, a second message, a second signal in another spelling: whoever is in doubt compares nothing
+    let messages = text.matches(message).count() <= 1 + text.matches("BA_").count();
+    let signals = text.matches(&format!("SG_ {name}")).count() == 1;
+    if found.len() == 1 && messages && signals { found[0] } else { None }
 }
 
 fn signal(bits: &str, factor: &str) -> Option<Written> {

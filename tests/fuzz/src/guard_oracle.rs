@@ -44,6 +44,8 @@ pub struct Oracle {
     tripped: Option<Reason>,
     permitted: bool,
     lease_asked: u32,
+    /// The beam of the delivery has begun.
+    begun: bool,
     faults: FaultSet,
     /// Gate on bus A and B, both chambers, their status, the linac.
     ears: [Ear; 7],
@@ -81,6 +83,7 @@ impl Oracle {
             tripped: None,
             permitted: false,
             lease_asked: 0,
+            begun: false,
             faults: FaultSet::EMPTY,
             ears: [Ear::default(); 7],
             chambers: [Shown::default(); 2],
@@ -148,6 +151,7 @@ impl Oracle {
         self.permitted = false;
         if let Input::Command(Command::Arm { order, .. }) = input {
             self.order = Some(*order);
+            self.begun = false;
             self.judged = 0;
             self.gate_base = 0;
             self.beam_on = Span::ZERO;
@@ -265,7 +269,13 @@ impl Oracle {
                 if self.judged == 0 {
                     self.gate_base = self.gate.map_or(0, |gate| gate.pulses);
                 }
+                let goes_on = self.begun && matches!(self.machine.beam, Beam::Continuous);
+                self.begun = true;
                 for (which, chamber) in self.chambers.iter_mut().enumerate() {
+                    // what leaked while armed is no dose of the beam that begins
+                    if chamber.pulses == 0 && !goes_on {
+                        chamber.charge = 0;
+                    }
                     chamber.next_pulse(self.order.map_or(0, |order| order.expected_pulse[which].picocoulombs()));
                 }
             }
