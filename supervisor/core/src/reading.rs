@@ -127,11 +127,16 @@ impl Source {
     }
 }
 
+/// More pulses than this come between two frames of a chamber that measures only when nobody listened for long: at 1 kHz three
+/// dose periods of 50 ms bring 150.
+const WRAP_PULSES: u32 = 1024;
+
 fn contract_step(reading: &DoseReading, before: &DoseReading) -> Progress {
     let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
     let charge = reading.charge.since(before.charge);
-    if pulses >= 0x8000 {
-        // sixteen bits that went back: the electronics began anew
+    let fell = reading.pulses < before.pulses;
+    if pulses >= 0x8000 || (fell && pulses > WRAP_PULSES) {
+        // sixteen bits that went back, by more than a wrap explains: the electronics began anew
         return Progress::Broken { now: i64::from(reading.pulses), before: i64::from(before.pulses), charge };
     }
     Progress::Further { pulses, charge }

@@ -25,6 +25,9 @@ struct Stretch {
     began: Ticks,
     gate_elapsed: Span,
     gate_last: u16,
+    /// How far the clocks were apart at the gate's last frame, and how far they may be: judged once the linac has said that
+    /// beam was still requested then.
+    apart: Option<(Span, Span)>,
 }
 
 /// What this guard knows of a chamber: where it tells of pulses.
@@ -105,7 +108,7 @@ impl TimeGuard {
             },
             LINAC_STATUS => match self.linac.hear(now, origin, frame, &mut self.common.counts) {
                 Heard::Fresh => match LinacStatus::decode(frame) {
-                    Ok(status) => self.requested = status.beam_requested(),
+                    Ok(status) => self.linac_says(now, status.beam_requested()),
                     Err(_) => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
                 },
                 Heard::Repeat => {}
@@ -139,21 +142,29 @@ impl TimeGuard {
         }
         match &mut self.stretch {
             None => {
-                self.stretch =
-                    Some(Stretch { began: now, gate_elapsed: Span::ZERO, gate_last: status.beam_on_centiseconds });
+                let gate_last = status.beam_on_centiseconds;
+                self.stretch = Some(Stretch { began: now, gate_elapsed: Span::ZERO, gate_last, apart: None });
             }
             Some(stretch) => {
                 let step = status.beam_on_centiseconds.wrapping_sub(stretch.gate_last);
                 stretch.gate_last = status.beam_on_centiseconds;
                 stretch.gate_elapsed = stretch.gate_elapsed.plus(Span::from_millis(u64::from(step)).times(10));
                 let host = now.since(stretch.began);
-                let difference = host.difference(stretch.gate_elapsed);
                 let limit = CLOCK_SLACK.plus(Span::from_nanos(host.nanos() / 50));
-                if difference > limit {
-                    let report = FaultReport::of(Fault::ClocksDisagree).measured(nanos(difference), nanos(limit));
-                    self.common.raise(now, report);
-                }
+                stretch.apart = Some((host.difference(stretch.gate_elapsed), limit));
             }
+        }
+    }
+
+    /// The gate's clock stops with the request; this guard hears of that with the linac's next frame, or the one after two
+    /// lost ones. So the clocks are judged only up to a frame that still bears the request.
+    fn linac_says(&mut self, now: Ticks, requested: bool) {
+        self.requested = requested;
+        if let Some((difference, limit)) = self.stretch.as_ref().and_then(|stretch| stretch.apart)
+            && requested
+            && difference > limit
+        {
+            self.common.raise(now, FaultReport::of(Fault::ClocksDisagree).measured(nanos(difference), nanos(limit)));
         }
     }
 

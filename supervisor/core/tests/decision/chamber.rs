@@ -27,7 +27,11 @@ struct Trial {
 impl Trial {
     /// Monitor 1 or 2, which has spoken once, in a delivery.
     fn of(monitor: u8, machine: &Machine, order: &Order) -> Self {
-        let reading = DoseReading { flags: 0, pulses: 65_530, charge: ChargeCounter::from_raw(u32::MAX - 500) };
+        Self::counting_from(65_530, monitor, machine, order)
+    }
+
+    fn counting_from(pulses: u16, monitor: u8, machine: &Machine, order: &Order) -> Self {
+        let reading = DoseReading { flags: 0, pulses, charge: ChargeCounter::from_raw(u32::MAX - 500) };
         let chamber = Chamber::new(monitor, machine);
         let counts = FrameCounts::default();
         let mut trial = Self { chamber, monitor, reading, alive: 0, now: at(1000), counts };
@@ -299,12 +303,28 @@ fn trips_over_electronics_that_begin_anew() {
     assert_eq!(trial.chamber.pulses(), 0);
     let mut trial = Trial::new();
     trial.trips(0xFFFF, 0, Fault::ChamberRestarted, before - 1, before);
+    // a count from beyond the middle of its sixteen bits that falls to the beginning looks like many pulses
+    let mut trial = Trial::counting_from(40_000, 1, &machine(), &order());
+    trial.holds(7, 7 * PULSE[0]);
+    trial.trips(0xFFFF - 40_007 + 6, 0, Fault::ChamberRestarted, 5, 40_007);
+    assert_eq!(trial.chamber.pulses(), 7, "no pulse of before is forgotten, and none is made up");
+    // the least fall that no wrap explains
+    let mut trial = Trial::counting_from(0xFC00, 1, &machine(), &order());
+    trial.trips(1025, 0, Fault::ChamberRestarted, 1, 0xFC00);
+}
+
+#[test]
+fn holds_a_count_that_wraps() {
+    verifies(Requirement::ChamberHonest);
+    let mut trial = Trial::counting_from(0xFC01, 1, &machine(), &order());
+    trial.holds(1024, 1024 * PULSE[0]);
+    assert_eq!((trial.reading.pulses, trial.chamber.pulses()), (1, 1024));
 }
 
 #[test]
 fn holds_many_pulses_that_were_not_heard_in_between() {
     verifies(Requirement::ChamberHonest);
-    let mut trial = Trial::new();
+    let mut trial = Trial::counting_from(100, 1, &machine(), &order());
     trial.holds(0x7FFF, 0x7FFF * PULSE[0]);
     assert_eq!(trial.chamber.pulses(), 0x7FFF);
 }

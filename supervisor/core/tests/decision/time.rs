@@ -180,8 +180,44 @@ fn clocks_after_a_second(began: u16, centiseconds: u16) -> Rig {
         rig.now = rig.now.after(ms(500));
         rig.gate.beam_on_centiseconds = began.wrapping_add(shown);
         rig.tell_gate();
+        rig.tell_linac();
     }
     rig
+}
+
+/// A tenth of a second of beam; then the console releases it, and this guard hears so after `silence` in which the gate's clock
+/// stands still and its frames go on.
+fn released(silence: Span) -> Rig {
+    let mut rig = Rig::delivering_for(WHO, &machine(), &short());
+    rig.run(ms(100));
+    rig.mute.push((LINAC_STATUS, Bus::A));
+    rig.linac.interlocks = 0;
+    rig.run(silence);
+    rig.mute.clear();
+    rig.tell_linac();
+    rig.tell_gate();
+    rig
+}
+
+#[test]
+fn holds_clocks_that_part_because_the_end_of_the_request_was_heard_late() {
+    verifies(Requirement::BeamTime);
+    // three periods: two frames lost
+    released(ms(150)).holds();
+}
+
+#[test]
+fn trips_over_clocks_that_part_while_each_frame_bears_the_request() {
+    verifies(Requirement::BeamTime);
+    let mut rig = Rig::delivering_for(WHO, &machine(), &short());
+    for _ in 0..20 {
+        // the gate's clock stands still
+        later(&mut rig, ms(5));
+        rig.tell_gate();
+        rig.tell_linac();
+    }
+    let report = rig.trips(Fault::ClocksDisagree);
+    assert_eq!((report.measured, report.limit), (55_000_000, 51_100_000));
 }
 
 #[test]
@@ -217,6 +253,7 @@ fn holds_clocks_that_run_apart_while_nothing_is_compared() {
         rig.now = rig.now.after(ms(300));
         rig.gate.beam_on_centiseconds += 3000;
         rig.tell_gate();
+        rig.tell_linac();
         rig
     };
     jump(|rig| rig.linac.interlocks = 0).holds();
@@ -231,12 +268,14 @@ fn holds_clocks_that_run_apart_while_nothing_is_compared() {
     rig.now = rig.now.after(ms(50));
     rig.gate.beam_on_centiseconds += 5;
     rig.tell_gate();
+    rig.tell_linac();
     rig.holds();
     // and so it does with a new delivery
     rig.command(Command::Arm { delivery: 8, order: short() });
     rig.gate.beam_on_centiseconds += 3000;
     rig.command(Command::Deliver);
     rig.tell_gate();
+    rig.tell_linac();
     rig.holds();
 }
 

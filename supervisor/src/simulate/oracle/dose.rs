@@ -8,13 +8,14 @@ use beam_drivers::sim::Lie;
 
 use super::Findings;
 use super::bytes::{TRIPPED, is_sound, permit};
-use crate::describe::mu;
+use crate::describe::{mu, seconds};
 use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::Drawn;
 use crate::world::World;
 
 /// How far the mean of the pulses seen may lie from the nominal pulse, as a share of a pulse: six standard deviations of 1 %
-/// over four pulses.
+/// over four pulses. A guard sees ahead over a window of w pulses by the mean of n: it errs by w over the root of n, which is
+/// the root of w where it has seen a window's worth.
 const MEAN_NOISE: f64 = 0.03;
 /// The noise of a chamber's sum over n pulses: six standard deviations of 0.1 %, times the root of n.
 const SUM_NOISE: f64 = 0.006;
@@ -31,6 +32,8 @@ pub(super) struct DoseWatch {
     pulse: f64,
     window: u64,
     continuous: bool,
+    /// How long a permit lasts at the gate, in tenths of a second.
+    stale: f64,
     /// What the two dose guards allow, each by what its own chamber shows, in MU.
     limits: [f64; 2],
     delivery: u16,
@@ -62,6 +65,7 @@ impl DoseWatch {
             pulse: mu(drawn.prepared.order.pulse_dose),
             window: u64::from(machine.window()).clamp(1, WINDOW),
             continuous: matches!(machine.beam, Beam::Continuous),
+            stale: seconds(machine.timing.stale_after) * 10.0,
             limits: [0.0; 2],
             delivery: 0,
             base_mu: 0.0,
@@ -86,7 +90,8 @@ impl DoseWatch {
     fn allowed(&self, around: &Circumstances, monitor: usize, limit: f64, beyond: f64) -> f64 {
         let mut allowed = limit + beyond;
         if around.lies[monitor].len() > 1 {
-            // one lie may hide the other: then only the other chamber tells
+            // two faults in one chamber: high over low reads as if it were sound. Only the other chamber, the charge of the beam
+            // and the clock hold such a beam
             return f64::INFINITY;
         }
         for lying in &around.lies[monitor] {
@@ -207,8 +212,8 @@ impl DoseWatch {
             return 0.0;
         }
         let [first, second] = self.limits;
-        // a beam without pulses lasts until what is hindered has gone stale at the guards, and then at the gate
-        let hindered = if self.continuous && around.permits_are_hindered { 0.3 } else { 0.0 };
+        // a beam without pulses lasts on until a permit that does not come has gone stale at the gate
+        let hindered = if self.continuous && around.permits_are_hindered { self.stale } else { 0.0 };
         let noise =
             hindered + MEAN_NOISE * (self.window as f64).sqrt() + SUM_NOISE * (self.pulses().max(1) as f64).sqrt();
         let last = self.pulses.saturating_sub(self.window)..self.pulses;

@@ -253,7 +253,8 @@ impl Story {
 
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn found(&self, now: Ticks, progress: &Progress, around: &Circumstances, findings: &mut Findings) {
-        // two faults may hide each other
+        // Two faults may hide each other: a lost permit ends the beam before a chamber could be found out, a chamber that reads
+        // high covers one that reads low. What must hold under two is what the patient gets, and that is held everywhere.
         for mishap in around.mishaps.iter().filter(|_| around.mishaps.len() == 1) {
             let What::Unit(injection) = mishap.what else { continue };
             let Some(from) = mishap.pulse() else { continue };
@@ -281,7 +282,8 @@ impl Story {
         let base = mu(base(&self.counted(course, dose, around)).dose);
         let short = (self.true_mu - base) / self.pulse;
         let some_honest = around.lies.iter().any(|lies| lies.iter().all(|lying| matches!(lying.lie, Lie::High)));
-        // with no chamber to be believed the gate's count is the last one: then nothing else may have gone wrong
+        // With no chamber to be believed the gate's count is the last one. A second fault may take that away as well (a gate that
+        // restarted, a session that died): the promise is one for single faults.
         let gate_tells = self.period_s.is_some() && around.mishaps.len() == 1;
         if some_honest || gate_tells {
             let spare = self.window + self.noise() + if some_honest { 0.0 } else { 0.06 * self.true_mu / self.pulse };
