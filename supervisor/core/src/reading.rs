@@ -128,7 +128,7 @@ impl Source {
 }
 
 /// More pulses than this come between two frames of a chamber that measures only when nobody listened for long: at 1 kHz three
-/// dose periods of 50 ms bring 150.
+/// dose periods of at most 20 ms bring 60.
 const WRAP_PULSES: u32 = 1024;
 
 fn contract_step(reading: &DoseReading, before: &DoseReading) -> Progress {
