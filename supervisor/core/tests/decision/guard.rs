@@ -112,6 +112,19 @@ fn holds_an_acknowledgement_in_a_delivery_for_nothing() {
 }
 
 #[test]
+fn trips_over_what_is_found_in_the_very_step_of_an_acknowledgement() {
+    verifies(Requirement::Latched);
+    let mut rig = Rig::delivering(wire::Guard::Time, &machine());
+    rig.now = rig.now.after(ms(1000));
+    rig.command(Command::Acknowledge);
+    assert!(rig.guard.common().faults().contains(Fault::GuardLate), "{:?}", rig.guard.common().faults());
+    assert_eq!((rig.phase(), rig.permit().state), (Phase::Ended, PermitState::Tripped));
+    // who has seen it may clear it
+    rig.command(Command::Acknowledge);
+    assert_eq!((rig.phase(), rig.guard.common().faults()), (Phase::Idle, FaultSet::EMPTY));
+}
+
+#[test]
 fn trips_by_the_operator_in_every_phase_of_a_delivery() {
     verifies(Requirement::Operator);
     for phase in PHASES {
