@@ -14,14 +14,14 @@ use beam_core::wire::BEAM_CHARGE;
 use crate::kit::{PULSE_DOSE, at, continuous, machine, micro_mu, ms, order, pc, verifies};
 
 /// Counts of 10 pC that an expected pulse brings.
-const COUNTS: u32 = 100;
+pub const COUNTS: u32 = 100;
 
-fn fitted(machine: Machine) -> Machine {
+pub fn fitted(machine: Machine) -> Machine {
     Machine { beam_charge: Some(BeamChargeSensor { bus: Bus::B, full_scale: pc(5000) }), ..machine }
 }
 
 /// The sensor gave 1 000 pC for a pulse when the machine was commissioned.
-fn planned() -> Order {
+pub fn planned() -> Order {
     Order { beam_charge: Some(DosePerCharge::from_fixed(50 << 20)), ..order() }
 }
 
