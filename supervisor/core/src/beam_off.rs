@@ -134,7 +134,7 @@ impl BeamOff {
             if collected <= leaked && now.since(base.0) >= BEGIN_ANEW {
                 *base = (now, charge);
             }
-            (pulse > Charge::ZERO && collected > limit).then(|| {
+            (collected > limit).then(|| {
                 let report = FaultReport::of(Fault::ChargeWhileClosed).monitor(monitor);
                 report.measured(collected.picocoulombs(), limit.picocoulombs())
             })

@@ -87,6 +87,16 @@ fn trips_over_a_picocoulomb_more() {
 }
 
 #[test]
+fn trips_over_charge_above_leakage_where_no_pulse_is_expected() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = settled();
+    off.expect([pc(0); 2]);
+    assert_eq!(watch(&mut off, at(2000), &counts(CLOSED, 50)), None);
+    let more = Counts { charge: [pc(10_001), pc(-20_000)], ..counts(CLOSED, 50) };
+    assert_eq!(numbers(watch(&mut off, at(2000), &more)), Some((Fault::ChargeWhileClosed, 1, 1, 0)));
+}
+
+#[test]
 fn trips_over_a_pulse_after_a_long_rest_that_brought_less_than_leakage() {
     verifies(Requirement::BeamUnasked);
     let collected =
