@@ -341,6 +341,10 @@ fn holds_drift_before_the_first_pulse_for_no_dose() {
     assert_eq!(trial.chamber.charge(), pc(1500));
     trial.chamber.start();
     assert_eq!(trial.chamber.charge(), Charge::ZERO, "the beam begins at zero");
+    // interrupted before its first pulse, it begins at zero once more
+    trial.holds(0, 700);
+    trial.chamber.start();
+    assert_eq!(trial.chamber.charge(), Charge::ZERO);
     trial.holds(1, 2000);
 }
 
