@@ -129,6 +129,21 @@ mod tests {
         assert!(found((0..40_u64).map(|n| n.saturating_mul(5) / 3), |_| 3));
     }
 
+    /// Eleven reports without news, ten periods of 5 ms of the gate, of which the host saw so many milliseconds.
+    fn ten_periods_in(host: u64) -> bool {
+        found([0, 0, 2, 5, 7, 10, 12, 15, 17, 20, 22, host].into_iter(), |_| 3)
+    }
+
+    #[test]
+    fn trips_a_clock_that_saw_less_than_half_of_the_time() {
+        assert!(ten_periods_in(24));
+    }
+
+    #[test]
+    fn holds_a_clock_that_saw_half_of_the_time() {
+        assert!(!ten_periods_in(25));
+    }
+
     #[test]
     fn trips_a_clock_that_steps_back() {
         assert!(found([100, 105, 104].into_iter(), |_| 3));

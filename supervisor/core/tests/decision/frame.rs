@@ -96,8 +96,10 @@ fn whatever_was_received_is_the_new_reference() {
     let fresh = Arrival::Fresh { lost: 0 };
     // a step too far: the reference goes along
     let mut receiver = Receiver::new();
+    assert_eq!(receiver.reference(), None);
     let _first = receiver.accept(&frame(1));
     assert_eq!(receiver.accept(&frame(9)), Arrival::Distrusted(Distrust::Alive));
+    assert_eq!(receiver.reference(), Some(9));
     assert_eq!(receiver.accept(&frame(10)), fresh);
     // a wrong CRC
     let mut broken = frame(3);
