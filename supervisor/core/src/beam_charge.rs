@@ -255,7 +255,7 @@ impl BeamCharge {
         // the newest goes to the front, the others move back, and what the window no longer needs is forgotten
         for place in &mut self.steps {
             let before = core::mem::replace(place, newest.unwrap_or(Step::NONE));
-            newest = (sum.pulses < self.window && before.pulses > 0).then_some(before);
+            newest = (sum.pulses < self.window).then_some(before);
             if let Some(older) = newest {
                 sum = sum.plus(older);
             }

@@ -157,6 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn holds_repeats_and_what_this_computer_sent_itself() {
+        let mut watch = ClockWatch::new(&timing());
+        let (state, cause) = (GateState::Open, CloseCause::None);
+        let status = GateStatus { state, cause, closed_by: 0, pulses: 3, beam_on_centiseconds: 0 };
+        for _ in 0..40 {
+            assert_eq!(watch.report(Ticks::ZERO, Origin::Wire, &status.encode(0)), None);
+        }
+        let mut alive = 0;
+        for _ in 0..40 {
+            alive = next_alive(alive);
+            assert_eq!(watch.report(Ticks::ZERO, Origin::Local, &status.encode(alive)), None);
+        }
+    }
+
+    #[test]
     fn holds_the_usual_period_and_reports_that_waited_for_a_late_guard() {
         assert!(!found((0..400_u64).map(|n| n.saturating_mul(5)), |_| 3));
         // every third turn is late by 15 ms, and the reports that waited come in one moment

@@ -134,7 +134,7 @@ const WRAP_PULSES: u32 = 1024;
 fn contract_step(reading: &DoseReading, before: &DoseReading) -> Progress {
     let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
     let charge = reading.charge.since(before.charge);
-    let fell = reading.pulses < before.pulses;
+    let fell = reading.pulses.checked_sub(before.pulses).is_none();
     if pulses >= 0x8000 || (fell && pulses > WRAP_PULSES) {
         // sixteen bits that went back, by more than a wrap explains: the electronics began anew
         return Progress::Broken { now: i64::from(reading.pulses), before: i64::from(before.pulses), charge };

@@ -36,6 +36,18 @@ fn holds_readings_at_their_limits() {
 }
 
 #[test]
+fn holds_a_factor_that_is_six_percent_from_that_of_the_site_and_trips_the_next() {
+    verifies(Requirement::SetUp);
+    let (site, air) = (90_036, Air { centidegrees: 1_850, pascals: 84_505 });
+    let at_site = factor(Air { pascals: site, ..REFERENCE }).map_or(0, AirFactor::fixed);
+    assert_eq!(factor(air).map(AirFactor::fixed), Some(at_site * 106 / 100));
+    assert_eq!(at_site % 50, 0, "exactly six percent");
+    assert_eq!(numbers(frozen([air; 2], ms(0), site)), Ok(at_site * 106 / 100));
+    let warmer = Air { centidegrees: 1_851, ..air };
+    assert_eq!(frozen([warmer; 2], ms(0), site).map_err(|report| report.fault), Err(Fault::TemperaturePressure));
+}
+
+#[test]
 fn trips_readings_that_are_old_or_apart() {
     verifies(Requirement::SetUp);
     let refused = |measured, limit| Err((Fault::TemperaturePressure, measured, limit));

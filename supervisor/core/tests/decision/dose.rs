@@ -314,8 +314,8 @@ fn holds_back_while_it_is_interrupted_and_goes_on_from_there() {
 fn holds_what_another_count_has_seen_against_the_preset() {
     verifies(Requirement::Operator);
     // three pulses on its own monitor; another count has seen five: five remain, and one picocoulomb less
-    let resumed = |who: Guard, base: i64, interrupted: bool| {
-        let mut rig = delivering(who, &windowed(20), 10_000, 20_000);
+    let resumed_to = |preset: i64, who: Guard, base: i64, interrupted: bool| {
+        let mut rig = delivering(who, &windowed(20), preset, 20_000);
         let monitor = if who == Guard::Dose1 { 1 } else { 2 };
         rig.count_and_tell(monitor, 3, 3 * PULSE[monitor - 1]);
         let lease = rig.permit().lease;
@@ -327,8 +327,9 @@ fn holds_what_another_count_has_seen_against_the_preset() {
         rig.count_and_tell(monitor, 1, PULSE[monitor - 1]);
         (lease, rig.phase(), rig)
     };
-    let reached_after = |base: i64| {
-        let (_, _, mut rig) = resumed(Guard::Dose1, base, true);
+    let resumed = |who: Guard, base: i64, interrupted: bool| resumed_to(10_000, who, base, interrupted);
+    let reached_after = |preset: i64, base: i64| {
+        let (_, _, mut rig) = resumed_to(preset, Guard::Dose1, base, true);
         let mut pulses = 4;
         while rig.phase() == Phase::Delivering {
             rig.count_and_tell(1, 1, PULSE[0]);
@@ -336,7 +337,10 @@ fn holds_what_another_count_has_seen_against_the_preset() {
         }
         pulses
     };
-    assert_eq!((reached_after(0), reached_after(150_000), reached_after(250_000)), (10, 10, 8));
+    let ten = |base: i64| reached_after(10_000, base);
+    assert_eq!((ten(0), ten(150_000), ten(250_000)), (10, 10, 8));
+    // at nine and a half a single picocoulomb is a pulse: none is taken away where nobody has seen more
+    assert_eq!((reached_after(9_500, 150_000), reached_after(9_500, 150_001)), (10, 9));
     for (who, interrupted) in [(Guard::Dose2, true), (Guard::Dose1, false)] {
         let (_, phase, mut rig) = resumed(who, 490_000, interrupted);
         assert_eq!(phase, Phase::Delivering, "only dose guard 1, and only after an interruption");

@@ -43,8 +43,9 @@ impl Fitted {
         fitted
     }
 
+    /// The sensor's next frame, on whichever bus.
     fn tell(&mut self, bus: Bus) {
-        let frame = self.sensor.encode(BEAM_CHARGE, self.rig.alive(BEAM_CHARGE, bus));
+        let frame = self.sensor.encode(BEAM_CHARGE, self.rig.alive(BEAM_CHARGE, Bus::B));
         self.rig.frame(bus, frame);
     }
 
