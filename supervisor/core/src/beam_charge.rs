@@ -278,8 +278,7 @@ impl BeamCharge {
     }
 
     fn ratio(&self, monitor: u8, dose: Dose, expected: Dose) -> FaultReport {
-        let report = FaultReport { pulses: self.pulses, ..FaultReport::of(Fault::BeamChargeRatio) };
-        report.monitor(monitor).measured(dose.micro_mu(), expected.micro_mu())
+        FaultReport::of(Fault::BeamChargeRatio).monitor(monitor).measured(dose.micro_mu(), expected.micro_mu())
     }
 
     const fn report(fault: Fault, pulses: u32) -> FaultReport {

@@ -60,4 +60,5 @@ fn trips_readings_that_are_old_or_apart() {
     let nowhere = Air { pascals: 0, ..REFERENCE };
     assert_eq!(numbers(frozen([REFERENCE, nowhere], ms(0), 101_325)), refused(0, 0));
     assert_eq!(numbers(frozen([REFERENCE; 2], ms(0), 0)), refused(0, 0));
+    assert_eq!(factor(Air { centidegrees: -27_315, ..REFERENCE }), None, "no air is that cold");
 }
