@@ -113,6 +113,8 @@ pub enum Lie {
     None,
     /// It reads this many hundredths of the charge, or nothing at all.
     Low(u8),
+    /// It reads too little, and says so in the same frame.
+    Saturated,
     /// It reads too much.
     High,
 }
@@ -135,7 +137,7 @@ impl ChamberFault {
         match self {
             // a counter that falls has lost what it had
             Self::Stuck | Self::Frozen | Self::Silent | Self::AliveStuck | Self::Falls => Lie::Low(0),
-            Self::Saturated => Lie::Low(60),
+            Self::Saturated => Lie::Saturated,
             Self::Reads(percent) => Lie::Low(percent),
             Self::FullScale | Self::ThreefoldOnce | Self::StrayCurrent | Self::Leakage => Lie::High,
             Self::Overrange | Self::ReportsFault | Self::Voltage | Self::Spoil(_) => Lie::None,

@@ -294,6 +294,12 @@ impl Injection {
         self.effect().lies()
     }
 
+    /// Whether it befalls the sensor of the beam's own charge.
+    #[must_use]
+    pub const fn befalls_beam_charge(self) -> bool {
+        matches!(self.effect(), Effect::Chamber(Monitor::BeamCharge, _))
+    }
+
     /// Whether the gate itself is damaged, so that what it lets pass is no measure of the supervisor.
     #[must_use]
     pub const fn damages_gate(self) -> bool {

@@ -21,6 +21,8 @@ pub struct Lying {
 pub struct Circumstances {
     /// The lies of monitor 1 and monitor 2.
     pub lies: [Vec<Lying>; 2],
+    /// A sensor of the beam's own charge is fitted, and nothing befalls it.
+    pub beam_charge_is_honest: bool,
     /// The gate itself is damaged: what it lets pass is no measure of the supervisor.
     pub gate_is_damaged: bool,
     /// Nothing befalls bus, processor, clock or operator.
@@ -41,6 +43,7 @@ impl Circumstances {
     pub fn of(drawn: &Drawn) -> Self {
         let mut around = Self {
             lies: [Vec::new(), Vec::new()],
+            beam_charge_is_honest: drawn.prepared.machine.beam_charge.is_some(),
             gate_is_damaged: false,
             is_calm: true,
             permits_are_hindered: false,
@@ -66,6 +69,7 @@ impl Circumstances {
                         lies.push(Lying { from, lie });
                     }
                 }
+                self.beam_charge_is_honest &= !injection.befalls_beam_charge();
                 self.gate_is_damaged |= injection.damages_gate();
                 if matches!(injection.name(), "output-high" | "rate-high") {
                     self.rate_factor = 2.5;

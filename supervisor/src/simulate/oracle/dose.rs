@@ -98,6 +98,9 @@ impl DoseWatch {
             // how many pulses it takes to be found out
             let seen_after = match lying.lie {
                 Lie::None | Lie::High => continue,
+                Lie::Saturated => 1,
+                // a pulse at a third of its size is one too many where the charge of the beam is measured
+                Lie::Low(0..33) if around.beam_charge_is_honest => 1,
                 Lie::Low(0..10) => 2,
                 Lie::Low(10..50) => 3,
                 Lie::Low(percent) => {
