@@ -3,70 +3,22 @@
 
 use beam_core::frame::{Bus, Frame, Origin, crc};
 use beam_core::guard::Guard;
-use beam_core::machine::{Beam, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing};
 use beam_core::note::{Command, Input};
-use beam_core::units::{Charge, ChargeCounter, Dose, DosePerCharge, Span, Ticks};
+use beam_core::units::{ChargeCounter, Ticks};
 use beam_core::wire::{
     self, ChamberMode, ChamberStatus, CloseCause, Docking, DoseReading, GateState, GateStatus, LinacStatus, MON1_DOSE,
     MON1_STATUS, MON2_DOSE, MON2_STATUS, NO_PULSE_LIMIT, interlock_bit,
 };
 use divan::{Bencher, black_box};
 
+mod kilohertz;
+
+use kilohertz::{PULSE, machine, order};
+
 const STEPS: usize = 1000;
 
 fn main() {
     divan::main();
-}
-
-fn machine() -> Machine {
-    let ms = Span::from_millis;
-    let monitor = Monitor {
-        dose_per_charge: DosePerCharge::from_fixed(50 << DosePerCharge::FRACTION_BITS),
-        full_scale: Charge::from_picocoulombs(100_000),
-        voltage: 15_000,
-        voltage_tolerance: 300,
-        leakage_warn: 666,
-        leakage_block: 1466,
-        electrometer: None,
-    };
-    Machine {
-        timing: Timing {
-            permit: ms(5),
-            gate: ms(5),
-            dose: ms(10),
-            status: ms(50),
-            stale_after: ms(25),
-            agreement: ms(30),
-            proof_margin: ms(10),
-            lateness_budget: ms(10),
-            // no session beats in this bench
-            session_silence: Span::from_secs(3600),
-        },
-        beam: Beam::Pulsed { period: ms(1), window: 8, landing: Landing::Nearest, gate_knows_lease: true },
-        monitors: [monitor; 2],
-        beam_charge: None,
-        rate: RateRule::Modulated,
-        no_pulse_after: Span::from_secs(1),
-        beam_hold: false,
-        linac_bus: Bus::A,
-        single_bus: false,
-        protection: Protection::E2e,
-        resume_limit: 2,
-    }
-}
-
-fn order() -> Order {
-    let pulse = Charge::from_picocoulombs(11_200);
-    Order {
-        preset: Charge::from_picocoulombs(i64::MAX / 4),
-        backup: Charge::from_picocoulombs(i64::MAX / 4),
-        expected_pulse: [pulse; 2],
-        pulse_dose: Dose::from_micro_mu(560_000),
-        dose_per_second: Dose::from_micro_mu(560_000_000),
-        time_limit: Span::from_secs(3600),
-        beam_charge: None,
-        set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
-    }
 }
 
 /// Everything that comes over both buses in one millisecond of a delivery at 1 kHz, over and over.
@@ -89,7 +41,7 @@ fn traffic(first_pulse: u32, rounds: u32) -> Vec<(Ticks, Input)> {
         let reading = DoseReading {
             flags: 0,
             pulses: u16::try_from(pulse % 65_536).unwrap_or(0),
-            charge: ChargeCounter::from_raw(pulse.wrapping_mul(11_200)),
+            charge: ChargeCounter::from_raw(pulse.wrapping_mul(PULSE)),
         };
         put(Bus::A, reading.encode(MON1_DOSE, alive));
         put(Bus::B, reading.encode(MON2_DOSE, alive));
