@@ -173,3 +173,45 @@ fn a_campaign_is_the_same_for_the_same_seed() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_measurement_of_latency_agrees_with_itself_whatever_the_times_are() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let picture = folder.path().join("latency.svg");
+    let picture_path = picture.display().to_string();
+    let output = supervisor(&["latency", "--seconds", "1", "--machine", "novac7", "--json", "--plot", &picture_path]);
+    let seen: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("no number: {value} in {seen}"));
+    let guards = seen["guards"].as_array().expect("a list of guards");
+    assert_eq!(guards.len(), 4);
+    let rows = guards.iter().map(|guard| &guard["lateness"]).chain([&seen["frame_to_permit"]]);
+    for row in rows.filter(|row| number(&row["count"]) > 0.0) {
+        let buckets: Vec<[u64; 3]> = serde_json::from_value(row["buckets_ns"].clone()).expect("from, to, count");
+        assert_eq!(buckets.iter().map(|[.., count]| count).sum::<u64>(), row["count"].as_u64().expect("a count"));
+        assert!(buckets.windows(2).all(|pair| pair[0][1] < pair[1][0]), "{buckets:?}");
+        let told =
+            ["shortest_us", "p50_us", "p99_us", "p99_9_us", "p99_99_us", "worst_us"].map(|key| number(&row[key]));
+        assert!(told.is_sorted(), "{told:?}");
+        assert!(number(&row["mean_us"]) <= told[5] && number(&row["mean_us"]) >= told[0] - 0.001, "{row}");
+    }
+    let (sent, answered) = (number(&seen["frames_sent"]), number(&seen["frame_to_permit"]["count"]));
+    assert!(sent >= answered && sent <= answered + 1.0, "{sent} sent, {answered} answered");
+    let lateness = guards.iter().map(|guard| guard["lateness"]["worst_us"].as_f64().unwrap_or(f64::MAX));
+    let lateness = lateness.fold(0.0, f64::max);
+    let verdict = &seen["verdict"];
+    if let Some(rate) = verdict["pulse_rate_hz"].as_f64() {
+        let trip = number(&seen["frame_to_permit"]["p99_99_us"]) + lateness + number(&seen["bus_time_us"]);
+        assert!(trip <= 0.75e6 / rate + 0.001, "{trip} us at {rate} Hz");
+    }
+    let fits = verdict["fits_profile"].as_bool().expect("yes or no");
+    assert!(!fits || lateness <= number(&seen["lateness_budget_us"]), "{seen}");
+    assert_eq!(verdict["headline"].as_str().expect("text").starts_with("fit for"), fits);
+    assert_eq!(code(&output), i32::from(!fits), "{}", errors(&output));
+    assert!(fs::read_to_string(picture).expect("a picture").starts_with("<svg "));
+    let output = supervisor(&["latency", "--seconds", "60", "--frames", "3", "--json"]);
+    let seen: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert!(seen["frame_to_permit"]["count"] == 3 || !seen["broke_off"].is_null(), "{seen}");
+    let output = supervisor(&["latency", "--machine", "cobalt"]);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("there is no machine `cobalt`"), "{}", errors(&output));
+}

@@ -27,6 +27,9 @@ pub enum Command {
     Simulate(Simulate),
     /// Judge a candump recording again.
     Replay(Replay),
+    /// Measure how late guards wake and how long a permit takes on this computer, and say what it is fit for. Exit code 0 when
+    /// it is fit for the profile's machine, 1 when not.
+    Latency(Latency),
     /// The fault catalogue: what happened, what the operator does, who clears it.
     Faults(Faults),
 }
@@ -146,6 +149,36 @@ pub struct Replay {
     #[arg(long)]
     pub plan: PathBuf,
     /// Print report and verdict log as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `latency`
+#[derive(Debug, Args)]
+pub struct Latency {
+    /// The service's configuration, for the guards' priorities and cores and for the profile.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Machine to judge for: a name or a profile's file; the configuration's, or mobetron.
+    #[arg(long, value_name = "PROFILE")]
+    pub machine: Option<String>,
+    /// CAN interface to measure over instead of socket pairs. It sends frames of a monitor chamber and permits there, so no
+    /// treatment unit may be on it; nobody has to answer, but a real controller needs one other node that acknowledges.
+    #[arg(long, value_name = "INTERFACE")]
+    pub bus: Option<String>,
+    /// How long to measure, in s.
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub seconds: u64,
+    /// End earlier, as soon as so many frames are answered; 10000 are enough for the percentile that is judged.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub frames: Option<u64>,
+    /// Write the histogram into this file as a picture, in SVG.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Print every bucket of the histograms, too.
+    #[arg(long, conflicts_with = "json")]
+    pub histogram: bool,
+    /// Print the measurement as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -22,8 +22,10 @@ use crate::report::Report;
 use crate::run::{self, RunError};
 use crate::service::exit;
 
+mod latency;
 mod simulate;
 
+pub use latency::latency;
 pub use simulate::simulate;
 
 /// What is printed and the code that is answered instead of a result.

@@ -152,6 +152,11 @@ pub struct Ports<P> {
 
 /// Turns a guard until the session has gone: waits for a frame or its deadline, reads both buses, takes commands, ticks.
 pub fn run<P: Port>(seat: &mut Seat, ports: &mut Ports<P>) {
+    run_watched(seat, ports, &mut |_due, _woken| {});
+}
+
+/// [`run`], and `watch` sees of every wake-up when it was due at the latest and when it came; it may do what a guard may.
+pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut impl FnMut(Ticks, Ticks)) {
     let mut worst = Span::ZERO;
     let mut turns: u32 = 0;
     let mut next_report = clock::now().after(LOOP_REPORT);
@@ -164,6 +169,7 @@ pub fn run<P: Port>(seat: &mut Seat, ports: &mut Ports<P>) {
             None => wait([ports.own.1.descriptor()], due).contains(&true),
         };
         let woken = clock::now();
+        watch(due, woken);
         worst = worst.longer(woken.since(due));
         turns = turns.wrapping_add(1);
         for _ in 0..EVENTS_A_TURN {

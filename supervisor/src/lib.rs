@@ -17,6 +17,7 @@ pub mod desk;
 pub mod dose_journal;
 pub mod fault_history;
 pub mod hot;
+pub mod latency;
 pub mod live;
 pub mod metrics;
 pub mod mishap;

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check(&arguments),
         Command::Simulate(arguments) => commands::simulate(&arguments),
         Command::Replay(arguments) => commands::replay(&arguments),
+        Command::Latency(arguments) => commands::latency(&arguments),
         Command::Faults(arguments) => commands::faults(&arguments),
     };
     ExitCode::from(code)

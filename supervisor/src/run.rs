@@ -168,7 +168,8 @@ fn standing(unclean: bool, history: &FaultHistory, cleared: bool) -> io::Result<
     Ok(standing)
 }
 
-fn block_signals() -> io::Result<SignalFd> {
+/// Keeps SIGTERM and SIGINT for a descriptor; before the first thread starts.
+pub(crate) fn block_signals() -> io::Result<SignalFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);
     mask.add(Signal::SIGINT);
@@ -179,16 +180,16 @@ fn block_signals() -> io::Result<SignalFd> {
 
 /// A name in the kernel that dies with the process: whoever holds it is the one supervisor of this bus.
 fn hold_buses(site: &Site) -> Result<Vec<UnixDatagram>, RunError> {
-    site.interfaces()
-        .into_iter()
-        .map(|interface| {
-            let name = SocketAddr::from_abstract_name(format!("beam-supervisor/{interface}"))?;
-            UnixDatagram::bind_addr(&name).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrInUse => RunError::SecondInstance(interface.to_owned()),
-                _ => RunError::Io(error),
-            })
-        })
-        .collect()
+    site.interfaces().into_iter().map(hold_bus).collect()
+}
+
+/// Holds one bus; the name is given back when what is returned is dropped.
+pub(crate) fn hold_bus(interface: &str) -> Result<UnixDatagram, RunError> {
+    let name = SocketAddr::from_abstract_name(format!("beam-supervisor/{interface}"))?;
+    UnixDatagram::bind_addr(&name).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => RunError::SecondInstance(interface.to_owned()),
+        _ => RunError::Io(error),
+    })
 }
 
 fn open_ids(wish: &Wish) -> Result<DeliveryIds, RunError> {
