@@ -22,8 +22,8 @@
 //!   rest is tried by its own tests too.
 //! - How many guards are at odds with the rest at once is bounded; over time each may be, any number of times.
 //!
-//! `cargo test -p beam-models --test permit_protocol -- --nocapture` prints the counts;
-//! `… -- --ignored --nocapture` goes further. `tests/defects/run-model` shows that each defect of a list is found.
+//! `cargo test -p beam-models --test permit_protocol -- --nocapture` prints the counts. Wider bounds soon need more memory
+//! than a computer has (two guards at odds with late frames: over 20 GB). `tests/defects/run-model` shows that each defect of a list is found.
 
 use std::time::Instant;
 
@@ -90,16 +90,13 @@ fn holds_every_promise_from_one_delivery_and_process_to_the_next() {
 }
 
 #[test]
-#[ignore = "takes minutes and gigabytes"]
 fn holds_every_promise_with_two_guards_at_odds_at_once() {
-    explore(
-        "two guards at odds at once",
-        Bounds { pulses: 1, free: 0b0101, out_of_step: 2, hushes: false, ..ONE_GUARD },
-    );
+    let bounds = Bounds { pulses: 1, late: 0, free: 0b0101, out_of_step: 2, hushes: false, ..ONE_GUARD };
+    explore("two guards at odds at once", bounds);
 }
 
 #[test]
-#[ignore = "takes minutes and gigabytes"]
 fn holds_every_promise_with_each_guard_at_odds_in_turn() {
-    explore("each guard at odds in turn", Bounds { free: 0b1111, gate_restarts: true, ..ONE_GUARD });
+    let bounds = Bounds { pulses: 1, free: 0b1111, gate_restarts: true, hushes: false, ..ONE_GUARD };
+    explore("each guard at odds in turn", bounds);
 }
