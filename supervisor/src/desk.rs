@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ pub struct View {
     progress: Mutex<Progress>,
     lost_records: Mutex<[u64; 4]>,
     turned: Mutex<Ticks>,
+    unrecorded: OnceLock<String>,
 }
 
 impl View {
@@ -59,6 +60,25 @@ impl View {
     #[must_use]
     pub fn turned(&self) -> Ticks {
         *lock(&self.turned)
+    }
+
+    /// Why something that belongs on the disk is not there, the first time it happened.
+    #[must_use]
+    pub fn unrecorded(&self) -> Option<&str> {
+        self.unrecorded.get().map(String::as_str)
+    }
+
+    /// Tells that something could not be written. It stands against the next beam as F-810, until a restart; it ends none,
+    /// because a patient who is left half treated is worse off than a record.
+    pub fn cannot_record(&self, why: String) {
+        let _the_first_reason_stays = self.unrecorded.set(why);
+    }
+
+    /// What stands against a beam by the service itself, shown with what the guards found.
+    fn stand(&self, service: FaultSet) -> FaultSet {
+        let standing = if self.unrecorded().is_some() { service.with(Fault::RecordUnwritable) } else { service };
+        lock(&self.progress).service_standing = standing;
+        standing
     }
 }
 
@@ -98,13 +118,10 @@ impl Desk {
             let mut recorder = None;
             while !stopping.load(Ordering::Relaxed) {
                 serve(&incoming, &mut conductor, &seen, &mut recorder, &mut watch);
-                let standing = match &recorder {
-                    Some(recorder) if recorder.lost() > 0 || !recorder.is_writing() => {
-                        service_standing.with(Fault::RecordUnwritable)
-                    }
-                    Some(_) | None => service_standing,
-                };
-                conductor.set_service_standing(standing);
+                if let Some(why) = recorder.as_ref().and_then(Recorder::failed) {
+                    seen.cannot_record(why);
+                }
+                conductor.set_service_standing(seen.stand(service_standing));
                 conductor.turn(clock::now(), &mut |entry| tell(entry, &seen, &mut recorder, &mut watch));
                 *lock(&seen.lost_records) = conductor.lost();
                 *lock(&seen.turned) = clock::now();
@@ -200,4 +217,31 @@ fn tell(entry: &Entry, view: &View, recorder: &mut Option<Recorder>, watch: &mut
         recorder.take(entry);
     }
     watch(entry);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::shipped;
+    use crate::wiring::seat_guards;
+
+    #[test]
+    fn trips_what_could_not_be_written_as_a_fault_that_stands_until_a_restart() {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let (_seats, lines) = seat_guards(&machine);
+        let desk = Desk::start(Conductor::new(&machine, lines), FaultSet::EMPTY, |_| {}).unwrap();
+        let view = desk.view();
+        let stands = || {
+            std::thread::sleep(Duration::from_millis(50));
+            view.progress().standing().contains(&Fault::RecordUnwritable)
+        };
+        assert!(!stands());
+        view.cannot_record("the disk is full".to_owned());
+        view.cannot_record("something later".to_owned());
+        assert_eq!(view.unrecorded(), Some("the disk is full"));
+        assert!(stands());
+        assert!(desk.stop_recording().unwrap().is_none());
+        assert!(stands());
+        desk.stop();
+    }
 }

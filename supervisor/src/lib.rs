@@ -35,5 +35,6 @@ pub mod service;
 pub mod simulate;
 pub mod treatment_unit;
 pub mod unclean_end;
+pub mod watch;
 pub mod wiring;
 pub mod world;

@@ -53,6 +53,8 @@ pub struct Progress {
     pub proven: u8,
     /// What stands against a beam, by each guard.
     pub standing: [FaultSet; 4],
+    /// What stands against a beam by the service itself.
+    pub service_standing: FaultSet,
     /// Counters of frames, by each guard.
     pub frames: [FrameCounts; 4],
     /// Worst wake-up lateness of each guard's loop.
@@ -86,6 +88,7 @@ impl Default for Progress {
             proof_failed: None,
             proven: 0,
             standing: [FaultSet::EMPTY; 4],
+            service_standing: FaultSet::EMPTY,
             frames: [FrameCounts::default(); 4],
             lateness: [Span::ZERO; 4],
             latency: [Span::ZERO; 4],
@@ -155,8 +158,10 @@ impl Progress {
         match note {
             SessionNote::State(state) => {
                 if *state == State::Proving {
-                    let Self { frames, lateness, latency, heard, page_faults, standing, gates, .. } = *self;
-                    *self = Self { frames, lateness, latency, heard, page_faults, standing, gates, ..Self::default() };
+                    let Self { frames, lateness, latency, heard, page_faults, gates, .. } = *self;
+                    let Self { standing, service_standing, .. } = *self;
+                    let kept = Self { frames, lateness, latency, heard, page_faults, gates, ..Self::default() };
+                    *self = Self { standing, service_standing, ..kept };
                 }
                 self.state = *state;
             }
@@ -197,7 +202,7 @@ impl Progress {
     /// What stands against a beam.
     #[must_use]
     pub fn standing(&self) -> Vec<Fault> {
-        self.standing.iter().fold(FaultSet::EMPTY, |set, &one| set.union(one)).iter().collect()
+        self.standing.iter().fold(self.service_standing, |set, &one| set.union(one)).iter().collect()
     }
 
     /// Whether the delivery has ended, or none was begun.

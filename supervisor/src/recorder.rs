@@ -7,10 +7,12 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use beam_core::units::Ticks;
 use beam_drivers::clock;
+use beam_drivers::realtime::{ThreadWish, spawn};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::conductor::Entry;
@@ -34,6 +36,7 @@ pub struct Recorder {
     thread: JoinHandle<io::Result<()>>,
     folder: PathBuf,
     lost: u64,
+    failure: Arc<OnceLock<String>>,
 }
 
 impl Recorder {
@@ -44,15 +47,21 @@ impl Recorder {
     /// When the folder or its files cannot be made.
     pub fn start(directory: &Path, id: u16, interfaces: [String; 2], now: Ticks) -> io::Result<Self> {
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        let folder = directory.join(format!("{stamp}-delivery-{id}"));
+        Self::start_in(directory.join(format!("{stamp}-delivery-{id}")), interfaces, now)
+    }
+
+    fn start_in(folder: PathBuf, interfaces: [String; 2], now: Ticks) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
         let (sender, receiver) = bounded(WAITING);
         let mut files = Files::create(&folder, interfaces, now)?;
-        let thread =
-            beam_drivers::realtime::spawn("recorder", beam_drivers::realtime::ThreadWish::default(), move |_| {
-                files.write_all(&receiver)
-            })?;
-        Ok(Self { sender, thread, folder, lost: 0 })
+        let failure = Arc::new(OnceLock::new());
+        let told = Arc::clone(&failure);
+        let thread = spawn("recorder", ThreadWish::default(), move |_| {
+            files.write_all(&receiver).inspect_err(|error| {
+                let _first_and_only = told.set(error.to_string());
+            })
+        })?;
+        Ok(Self { sender, thread, folder, lost: 0, failure })
     }
 
     /// Takes an entry, or counts it as lost. Never waits.
@@ -70,16 +79,17 @@ impl Recorder {
         }
     }
 
-    /// Entries lost so far.
+    /// Why the record is not whole, if it is not: where it is, and what the disk said or how much was lost.
     #[must_use]
-    pub const fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    /// Whether the recorder still writes.
-    #[must_use]
-    pub fn is_writing(&self) -> bool {
-        !self.thread.is_finished()
+    pub fn failed(&self) -> Option<String> {
+        let folder = self.folder.display();
+        match self.failure.get() {
+            Some(error) => Some(format!("{folder}: {error}")),
+            None if self.lost > 0 => {
+                Some(format!("{folder}: {} entries came faster than they could be written", self.lost))
+            }
+            None => None,
+        }
     }
 
     /// Where it writes.
@@ -133,5 +143,50 @@ impl Files {
         file.write_all(report.as_bytes())?;
         file.sync_all()?;
         File::open(&self.folder)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use beam_core::session::SessionNote;
+    use beam_core::state::State;
+
+    use super::*;
+
+    const ENTRY: Entry = Entry::Session(Ticks::ZERO, SessionNote::State(State::Ready));
+
+    fn recorder(folder: &Path) -> Recorder {
+        Recorder::start_in(folder.to_owned(), ["can0".to_owned(), "can1".to_owned()], Ticks::ZERO).unwrap()
+    }
+
+    #[test]
+    fn trips_on_a_full_disk_while_it_writes_and_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("events.jsonl")).unwrap();
+        let mut recorder = recorder(folder.path());
+        assert_eq!(recorder.failed(), None);
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut at = Ticks::ZERO;
+        while recorder.failed().is_none() && Instant::now() < until {
+            at = at.after(beam_core::units::Span::from_millis(100));
+            recorder.take(&Entry::Session(at, SessionNote::State(State::Ready)));
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let why = recorder.failed().unwrap();
+        assert!(why.contains(&folder.path().display().to_string()) && why.contains("No space left"), "{why}");
+        assert!(recorder.finish(String::new()).is_err());
+    }
+
+    #[test]
+    fn holds_while_everything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(folder.path());
+        (0..100).for_each(|_| recorder.take(&ENTRY));
+        assert_eq!(recorder.failed(), None);
+        let written = recorder.finish("{}".to_owned()).unwrap();
+        assert_eq!(fs::read_to_string(written.join("report.json")).unwrap(), "{}");
+        assert_eq!(fs::read_to_string(written.join("events.jsonl")).unwrap().lines().count(), 100);
     }
 }

@@ -1,21 +1,15 @@
 //! `beam-supervisor run`: the service on real buses. It opens them, starts the guards and the session, serves the metrics,
-//! feeds systemd's watchdog while all four guards turn, and ends when it is asked to: beam off first, then a clean stop.
+//! lets [`watch`](crate::watch) look after it all, and ends when it is asked to: beam off first, then a clean stop.
 
+use std::cell::Cell;
 use std::io;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use beam_core::clearance::Clearance;
 use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
-use beam_core::note::FaultReport;
-use beam_core::session::Act;
-use beam_core::state::State;
-use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
 use beam_drivers::interface::interface_facts;
@@ -25,12 +19,11 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::{info, warn};
 
-use crate::autopilot::Autopilot;
 use crate::conductor::{Conductor, Entry};
 use crate::config::{Seal, Site};
-use crate::crew::{self, Crew};
+use crate::crew;
 use crate::delivery_ids::DeliveryIds;
-use crate::describe::{fault_json, mu};
+use crate::describe::fault_json;
 use crate::desk::{Desk, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
@@ -38,20 +31,13 @@ use crate::hot::Ports;
 use crate::metrics::{self, Metrics};
 use crate::prepared::Prepared;
 use crate::publish::Publisher;
-use crate::recorder::Recorder;
 use crate::report::{Report, fault_line};
-use crate::rest::{Continues, Rest};
+use crate::rest::Rest;
 pub use crate::run_error::RunError;
 use crate::service;
-use crate::unclean_end::UncleanEnd;
+use crate::unclean_end::{UncleanEnd, ended_cleanly};
+use crate::watch::{Watch, silent_guards};
 use crate::wiring::seat_guards;
-
-/// How often the service looks after itself.
-const ROUND: Duration = Duration::from_millis(50);
-/// A guard that has told nothing for so long does not turn.
-const GUARD_SILENCE: Span = Span::from_secs(1);
-/// How long a delivery that is to begin at once waits for the treatment unit.
-const PATIENCE: Span = Span::from_secs(60);
 
 /// What the service is asked for.
 #[derive(Debug)]
@@ -142,9 +128,18 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
         journal,
         history,
         continues,
+        told_unrecorded: Cell::new(false),
     };
     let report = watch.until_stopped(&mut ids, arms)?;
-    stop(desk, crew);
+    let view = desk.view();
+    let is_clean = report.is_some() && ended_cleanly(&view.progress()) && view.unrecorded().is_none();
+    desk.stop();
+    crew.join();
+    // The very last: whatever ends this process before, a thread that never comes back among them, leaves the mark, and
+    // the process that systemd starts instead arms nothing.
+    if is_clean {
+        mark.clear()?;
+    }
     Ok(report)
 }
 
@@ -231,7 +226,7 @@ fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
 }
 
 /// The interfaces of bus A and bus B; the same where one carries all.
-fn bus_names(site: &Site) -> [String; 2] {
+pub(crate) fn bus_names(site: &Site) -> [String; 2] {
     [site.bus_a.clone(), site.bus_b.clone().unwrap_or_else(|| site.bus_a.clone())]
 }
 
@@ -265,173 +260,6 @@ fn announce(wish: &Wish) {
     }
 }
 
-/// Names of guards that have not turned for a second, and of the session.
-fn silent_guards(view: &View, now: Ticks) -> Vec<&'static str> {
-    let heard = view.heard();
-    let mut silent: Vec<_> = Guard::ALL
-        .into_iter()
-        .filter(|guard| now.since(heard[guard.index()]) > GUARD_SILENCE)
-        .map(Guard::name)
-        .collect();
-    if now.since(view.turned()) > GUARD_SILENCE {
-        silent.push("session");
-    }
-    silent
-}
-
-/// What the main thread looks after while the service runs.
-struct Watch<'a> {
-    wish: &'a Wish,
-    desk: &'a Desk,
-    publisher: &'a Publisher,
-    signals: &'a SignalFd,
-    refusals: &'a [String],
-    mark: &'a UncleanEnd,
-    journal: &'a DoseJournal,
-    history: &'a FaultHistory,
-    continues: Option<Continues>,
-}
-
-impl Watch<'_> {
-    fn until_stopped(&self, ids: &mut DeliveryIds, arms: bool) -> Result<Option<Report>, RunError> {
-        let view = self.desk.view();
-        let mut delivery = if arms { Some(self.begin(ids)?) } else { None };
-        let mut report = None;
-        let mut is_ready = false;
-        let feed_every = service::watchdog_period().unwrap_or(Span::from_secs(1));
-        let mut next_feed = clock::now();
-        let mut remembered = FaultSet::EMPTY;
-        while !matches!(self.signals.read_signal(), Ok(Some(_))) {
-            let now = clock::now();
-            let turning = silent_guards(&view, now).is_empty();
-            if turning && !is_ready {
-                is_ready = true;
-                told(service::ready("guards turn, beam inhibited"));
-            }
-            if turning && now >= next_feed {
-                next_feed = now.after(feed_every);
-                told(service::feed_watchdog());
-                told(service::status(&status_line(&view)));
-            }
-            self.publisher.losses(&view);
-            self.remember(&view, &mut remembered);
-            if let Some(running) = &mut delivery
-                && self.lead(running, &view)
-                && let Some(finished) = delivery.take()
-            {
-                report = Some(self.finish(finished.id, &view)?);
-            }
-            std::thread::sleep(ROUND);
-        }
-        told(service::stopping("asked to stop"));
-        self.remember(&view, &mut remembered);
-        if let Some(interrupted) = delivery {
-            let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
-            let _beam_is_off_whatever_comes =
-                self.desk.wait_for(&[State::Complete, State::Tripped], Duration::from_secs(1));
-            report = Some(self.finish(interrupted.id, &view)?);
-        }
-        Ok(report)
-    }
-
-    /// Keeps every dosimetry fault of a delivery, once.
-    fn remember(&self, view: &View, remembered: &mut FaultSet) {
-        let progress = view.progress();
-        if progress.faults.is_empty() {
-            *remembered = FaultSet::EMPTY;
-        }
-        for (.., report) in &progress.faults {
-            let fault = report.fault;
-            if fault.group().is_dosimetry() && !remembered.contains(fault) {
-                *remembered = remembered.with(fault);
-                if let Err(error) = self.history.add(wall_seconds(), fault) {
-                    warn!("the history of dosimetry faults cannot be kept: {error}");
-                }
-            }
-        }
-    }
-
-    /// Takes two ids for the delivery that was asked for at once, and starts its record.
-    fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
-        if let Some(file) = self.wish.seal.broken() {
-            return Err(RunError::Changed(file.to_owned()));
-        }
-        let proof = ids.next_id().map_err(RunError::Ids)?;
-        let id = ids.next_id().map_err(RunError::Ids)?;
-        // before the first frame of the delivery, so that no death is forgotten
-        self.mark.set(id)?;
-        self.journal.begin(id, &self.wish.prepared.machine, &self.wish.prepared.order)?;
-        let directory: &PathBuf = &self.wish.site.records_directory;
-        let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
-            RunError::Unavailable(format!(
-                "{}: {error}\n    fix: give the service the right to write its records",
-                directory.display()
-            ))
-        })?;
-        info!("delivery {id}: record in {}", recorder.folder().display());
-        let _a_fresh_session_answers = self.desk.record(recorder);
-        let planned = &self.wish.prepared.order;
-        let [first, second] = self.wish.prepared.machine.monitors;
-        self.publisher.plan(first.dose_per_charge.dose(planned.preset), second.dose_per_charge.dose(planned.backup));
-        let operator = Autopilot::new(proof, id, self.wish.prepared.order);
-        Ok(Running { id, operator, state: State::Inhibited, since: clock::now() })
-    }
-
-    /// Leads the delivery a step further; true when there is nothing left to wait for.
-    fn lead(&self, running: &mut Running, view: &View) -> bool {
-        let progress = view.progress();
-        if let Some(act) = running.operator.next_act(progress.state)
-            && let Ok(Err(refused)) = self.desk.act(act)
-        {
-            warn!("refused: {} while {}", refused.event.name(), refused.state.name());
-        }
-        if progress.state != running.state {
-            (running.state, running.since) = (progress.state, clock::now());
-        }
-        running.operator.is_done(&progress, clock::now(), running.since, PATIENCE)
-    }
-
-    fn finish(&self, id: u16, view: &View) -> Result<Report, RunError> {
-        let progress = view.progress();
-        let mut report = Report::new(self.wish.prepared.planned.clone(), id, &progress);
-        report.add_timing(&progress);
-        report.add_remainder(&self.wish.prepared, &progress);
-        report.continues = self.continues;
-        report.notices.extend(self.journal.failed().map(|error| format!("the delivered dose was not kept: {error}")));
-        report.records_lost = view.lost_records().iter().sum();
-        report.notices.extend(self.wish.prepared.notices.iter().cloned());
-        report.notices.extend(self.refusals.iter().cloned());
-        if let Ok(Some(recorder)) = self.desk.stop_recording() {
-            report.records = Some(recorder.folder().display().to_string());
-            recorder.finish(report.json())?;
-        }
-        info!("{}", report.text().lines().next().unwrap_or_default());
-        let physicist =
-            |fault: &&(Ticks, Option<Guard>, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
-        let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
-        if (progress.is_over() || never_armed) && !progress.faults.iter().any(|fault| physicist(&fault)) {
-            self.mark.clear()?;
-        }
-        Ok(report)
-    }
-}
-
-/// A delivery under way.
-struct Running {
-    id: u16,
-    operator: Autopilot,
-    state: State,
-    since: Ticks,
-}
-
-fn status_line(view: &View) -> String {
-    let progress = view.progress();
-    let [first, second] = progress.delivered.map(mu);
-    let standing: Vec<_> = progress.standing().into_iter().map(Fault::name).collect();
-    let blocked = if standing.is_empty() { String::new() } else { format!(", standing: {}", standing.join(" ")) };
-    format!("{}, MU 1 {first:.2}, MU 2 {second:.2}{blocked}", progress.state.name())
-}
-
 /// Guards write records, never logs; what of their records is worth a line is logged here, in the session thread.
 fn log(entry: &Entry) {
     use beam_core::note::Note;
@@ -452,15 +280,4 @@ fn log(entry: &Entry) {
         }
         Entry::Session(_, SessionNote::Proven(guard)) => info!("{} is proven", guard.name()),
     }
-}
-
-fn told(result: io::Result<()>) {
-    if let Err(error) = result {
-        warn!("systemd cannot be told: {error}");
-    }
-}
-
-fn stop(desk: Desk, crew: Crew) {
-    desk.stop();
-    crew.join();
 }

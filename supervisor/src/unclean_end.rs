@@ -1,13 +1,20 @@
 //! The mark of a delivery that has begun and not ended cleanly. It is on the disk before the first frame of the delivery,
-//! and goes away only when the delivery has ended without a fault that a physicist must clear.
+//! and its removal is the last thing that a process does: when the delivery is over without a fault that a physicist must
+//! clear, its record is whole, and every thread has come to its end.
 //!
-//! A process that starts and finds the mark arms nothing: its predecessor died in mid-beam, lost its power, or ended by a
-//! dosimetry fault, and the patient may have had a part of the dose. Only a person who has done the output check and knows
+//! A process that starts and finds the mark arms nothing: its predecessor died or hung, in mid-beam or after it, lost its
+//! power, or ended by a dosimetry fault, and the patient may have had a part of the dose. Only a person who has done the output check and knows
 //! the delivery by its id takes the mark away.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use beam_core::clearance::Clearance;
+use beam_core::note::FaultReport;
+use beam_core::state::State;
+
+use crate::progress::Progress;
 
 /// Name of the file in the state directory.
 pub const FILE_NAME: &str = "unclean-end";
@@ -63,9 +70,23 @@ impl UncleanEnd {
     }
 }
 
+/// Whether a delivery that came so far needs no person before the next one: it is over or never began, and no fault of it
+/// is the physicist's to clear. Only an orderly end of the process makes a clean end of it.
+#[must_use]
+pub fn ended_cleanly(progress: &Progress) -> bool {
+    let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
+    let is_physicists = |fault: &(_, _, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
+    (progress.is_over() || never_armed) && !progress.faults.iter().any(is_physicists)
+}
+
 #[cfg(test)]
 mod tests {
+    use beam_core::fault::Fault;
+    use beam_core::session::SessionNote;
+    use beam_core::units::Ticks;
+
     use super::*;
+    use crate::conductor::Entry;
 
     #[test]
     fn trips_the_next_start_until_a_person_takes_the_mark_away() {
@@ -77,6 +98,31 @@ mod tests {
         mark.clear().unwrap();
         mark.clear().unwrap();
         assert_eq!(mark.delivery(), None);
+    }
+
+    fn told(notes: &[SessionNote]) -> Progress {
+        let mut progress = Progress::default();
+        notes.iter().for_each(|note| progress.add(&Entry::Session(Ticks::ZERO, *note)));
+        progress
+    }
+
+    fn tripped_by(fault: Fault) -> Progress {
+        told(&[SessionNote::Fault(FaultReport::of(fault)), SessionNote::State(State::Tripped)])
+    }
+
+    #[test]
+    fn trips_the_next_start_when_the_end_is_the_physicists_or_none() {
+        assert!(!ended_cleanly(&tripped_by(Fault::NoPulse)));
+        for state in [State::Proving, State::Armed, State::Delivering, State::Interrupted] {
+            assert!(!ended_cleanly(&told(&[SessionNote::State(state)])), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn holds_when_the_delivery_is_over_or_never_began() {
+        assert!(ended_cleanly(&told(&[SessionNote::State(State::Complete)])));
+        assert!(ended_cleanly(&told(&[SessionNote::State(State::Ready)])));
+        assert!(ended_cleanly(&tripped_by(Fault::OperatorStop)));
     }
 
     #[test]

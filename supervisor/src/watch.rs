@@ -1,0 +1,281 @@
+//! What the main thread of the service looks after while guards and session run: systemd's watchdog, a delivery that was
+//! asked for at once, what must outlive it on the disk, and the signal to stop. It decides nothing about a beam, and nobody
+//! waits for it.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use beam_core::fault::{Fault, FaultSet};
+use beam_core::session::Act;
+use beam_core::state::State;
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::Guard;
+use beam_drivers::clock;
+use nix::sys::signalfd::SignalFd;
+use tracing::{info, warn};
+
+use crate::autopilot::Autopilot;
+use crate::delivery_ids::DeliveryIds;
+use crate::describe::mu;
+use crate::desk::{Desk, View};
+use crate::dose_journal::DoseJournal;
+use crate::fault_history::{FaultHistory, wall_seconds};
+use crate::publish::Publisher;
+use crate::recorder::Recorder;
+use crate::report::Report;
+use crate::rest::Continues;
+use crate::run::{Wish, bus_names};
+use crate::run_error::RunError;
+use crate::service;
+use crate::unclean_end::UncleanEnd;
+
+/// How often the service looks after itself.
+const ROUND: Duration = Duration::from_millis(50);
+/// A guard that has told nothing for so long does not turn.
+const GUARD_SILENCE: Span = Span::from_secs(1);
+/// How long a delivery that is to begin at once waits for the treatment unit.
+const PATIENCE: Span = Span::from_secs(60);
+/// A wall clock that moved so far against the guards' clock was set; less is the slewing of a time service.
+const CLOCK_SET: Span = Span::from_secs(1);
+
+/// What the main thread works with.
+pub(crate) struct Watch<'a> {
+    pub wish: &'a Wish,
+    pub desk: &'a Desk,
+    pub publisher: &'a Publisher,
+    pub signals: &'a SignalFd,
+    pub refusals: &'a [String],
+    pub mark: &'a UncleanEnd,
+    pub journal: &'a DoseJournal,
+    pub history: &'a FaultHistory,
+    pub continues: Option<Continues>,
+    /// Whether it was said that the record is not whole.
+    pub told_unrecorded: Cell<bool>,
+}
+
+impl Watch<'_> {
+    /// Looks after the service until a signal asks it to stop. The beam is off and the record closed when this returns; the
+    /// report is that of the delivery that was asked for at once, if there was one.
+    ///
+    /// # Errors
+    /// When that delivery cannot begin.
+    pub(crate) fn until_stopped(&self, ids: &mut DeliveryIds, arms: bool) -> Result<Option<Report>, RunError> {
+        let view = self.desk.view();
+        let mut delivery = if arms { Some(self.begin(ids)?) } else { None };
+        let mut report = None;
+        let mut is_ready = false;
+        let feed_every = service::watchdog_period().unwrap_or(Span::from_secs(1));
+        let mut next_feed = clock::now();
+        let mut remembered = FaultSet::EMPTY;
+        while !matches!(self.signals.read_signal(), Ok(Some(_))) {
+            let now = clock::now();
+            let turning = silent_guards(&view, now).is_empty();
+            if turning && !is_ready {
+                is_ready = true;
+                told(service::ready("guards turn, beam inhibited"));
+            }
+            if turning && now >= next_feed {
+                next_feed = now.after(feed_every);
+                told(service::feed_watchdog());
+                told(service::status(&status_line(&view)));
+            }
+            self.publisher.losses(&view);
+            self.remember(&view, &mut remembered);
+            self.look_at_the_record(&view);
+            if let Some(running) = &mut delivery
+                && self.lead(running, &view)
+                && let Some(finished) = delivery.take()
+            {
+                report = Some(self.finish(&finished, &view));
+            }
+            std::thread::sleep(ROUND);
+        }
+        told(service::stopping("asked to stop"));
+        self.remember(&view, &mut remembered);
+        if let Some(interrupted) = delivery {
+            let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
+            let _beam_is_off_whatever_comes =
+                self.desk.wait_for(&[State::Complete, State::Tripped], Duration::from_secs(1));
+            report = Some(self.finish(&interrupted, &view));
+        }
+        Ok(report)
+    }
+
+    /// Keeps every dosimetry fault of a delivery, once.
+    fn remember(&self, view: &View, remembered: &mut FaultSet) {
+        let progress = view.progress();
+        if progress.faults.is_empty() {
+            *remembered = FaultSet::EMPTY;
+        }
+        for (.., report) in &progress.faults {
+            let fault = report.fault;
+            if fault.group().is_dosimetry() && !remembered.contains(fault) {
+                *remembered = remembered.with(fault);
+                if let Err(error) = self.history.add(wall_seconds(), fault) {
+                    warn!("the history of dosimetry faults cannot be kept: {error}");
+                }
+            }
+        }
+    }
+
+    /// Says once that something was not written, and lets it stand against the next beam.
+    fn look_at_the_record(&self, view: &View) {
+        if let Some(why) = self.journal.failed() {
+            view.cannot_record(format!("the delivered dose: {why}"));
+        }
+        if let Some(why) = view.unrecorded()
+            && !self.told_unrecorded.replace(true)
+        {
+            warn!("{}", unrecorded_line(why));
+        }
+    }
+
+    /// Takes two ids for the delivery that was asked for at once, and starts its record.
+    fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
+        if let Some(file) = self.wish.seal.broken() {
+            return Err(RunError::Changed(file.to_owned()));
+        }
+        let proof = ids.next_id().map_err(RunError::Ids)?;
+        let id = ids.next_id().map_err(RunError::Ids)?;
+        // before the first frame of the delivery, so that no death is forgotten
+        self.mark.set(id)?;
+        self.journal.begin(id, &self.wish.prepared.machine, &self.wish.prepared.order)?;
+        let directory = &self.wish.site.records_directory;
+        let recorder = Recorder::start(directory, id, bus_names(&self.wish.site), clock::now()).map_err(|error| {
+            RunError::Unavailable(format!(
+                "{}: {error}\n    fix: give the service the right to write its records",
+                directory.display()
+            ))
+        })?;
+        info!("delivery {id}: record in {}", recorder.folder().display());
+        let _a_fresh_session_answers = self.desk.record(recorder);
+        let planned = &self.wish.prepared.order;
+        let [first, second] = self.wish.prepared.machine.monitors;
+        self.publisher.plan(first.dose_per_charge.dose(planned.preset), second.dose_per_charge.dose(planned.backup));
+        let operator = Autopilot::new(proof, id, self.wish.prepared.order);
+        Ok(Running { id, operator, state: State::Inhibited, since: clock::now(), wall_ahead: wall_ahead() })
+    }
+
+    /// Leads the delivery a step further; true when there is nothing left to wait for.
+    fn lead(&self, running: &mut Running, view: &View) -> bool {
+        let progress = view.progress();
+        if let Some(act) = running.operator.next_act(progress.state)
+            && let Ok(Err(refused)) = self.desk.act(act)
+        {
+            warn!("refused: {} while {}", refused.event.name(), refused.state.name());
+        }
+        if progress.state != running.state {
+            (running.state, running.since) = (progress.state, clock::now());
+        }
+        running.operator.is_done(&progress, clock::now(), running.since, PATIENCE)
+    }
+
+    fn finish(&self, running: &Running, view: &View) -> Report {
+        let progress = view.progress();
+        let mut report = Report::new(self.wish.prepared.planned.clone(), running.id, &progress);
+        report.add_timing(&progress);
+        report.add_remainder(&self.wish.prepared, &progress);
+        report.continues = self.continues;
+        report.records_lost = view.lost_records().iter().sum();
+        report.notices.extend(self.wish.prepared.notices.iter().cloned());
+        report.notices.extend(self.refusals.iter().cloned());
+        report.notices.extend(clock_set(wall_ahead() - running.wall_ahead));
+        self.look_at_the_record(view);
+        report.notices.extend(view.unrecorded().map(unrecorded_line));
+        if let Ok(Some(recorder)) = self.desk.stop_recording() {
+            let folder = recorder.folder().display().to_string();
+            report.records = Some(folder.clone());
+            if let Err(error) = recorder.finish(report.json()) {
+                view.cannot_record(format!("{folder}: {error}"));
+            }
+        }
+        self.look_at_the_record(view);
+        info!("{}", report.text().lines().next().unwrap_or_default());
+        report
+    }
+}
+
+/// A delivery under way.
+struct Running {
+    id: u16,
+    operator: Autopilot,
+    state: State,
+    since: Ticks,
+    /// How far the wall clock was ahead of the guards' clock when it began.
+    wall_ahead: i128,
+}
+
+/// Nanoseconds by which the wall clock is ahead of the guards' clock.
+fn wall_ahead() -> i128 {
+    i128::from(clock::wall_time().unix_nanos()) - i128::from(clock::now().nanos())
+}
+
+/// What a person who compares the record with other clocks must know, when the wall clock `moved` so many nanoseconds.
+fn clock_set(moved: i128) -> Option<String> {
+    (moved.unsigned_abs() >= u128::from(CLOCK_SET.nanos())).then(|| {
+        let seconds = moved / 1_000_000_000;
+        format!(
+            "the wall clock was set by {seconds:+} s meanwhile: the record's times follow it as it was at the beginning"
+        )
+    })
+}
+
+fn unrecorded_line(why: &str) -> String {
+    let fault = Fault::RecordUnwritable;
+    let (code, name, cause, fix) = (fault.code(), fault.name(), fault.cause(), fault.action());
+    format!("{code} {name}: {cause} {why}\n    fix: {fix} Then restart; until then nothing is armed")
+}
+
+fn status_line(view: &View) -> String {
+    let progress = view.progress();
+    let [first, second] = progress.delivered.map(mu);
+    let standing: Vec<_> = progress.standing().into_iter().map(Fault::name).collect();
+    let blocked = if standing.is_empty() { String::new() } else { format!(", standing: {}", standing.join(" ")) };
+    format!("{}, MU 1 {first:.2}, MU 2 {second:.2}{blocked}", progress.state.name())
+}
+
+/// Names of guards that have not turned for a second, and of the session.
+pub(crate) fn silent_guards(view: &View, now: Ticks) -> Vec<&'static str> {
+    let heard = view.heard();
+    let mut silent: Vec<_> = Guard::ALL
+        .into_iter()
+        .filter(|guard| now.since(heard[guard.index()]) > GUARD_SILENCE)
+        .map(Guard::name)
+        .collect();
+    if now.since(view.turned()) > GUARD_SILENCE {
+        silent.push("session");
+    }
+    silent
+}
+
+fn told(result: io::Result<()>) {
+    if let Err(error) = result {
+        warn!("systemd cannot be told: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_of_a_wall_clock_that_was_set() {
+        assert!(clock_set(-3_600_000_000_000).unwrap().contains("set by -3600 s"));
+        assert!(clock_set(1_000_000_000).is_some());
+    }
+
+    #[test]
+    fn is_silent_about_a_wall_clock_that_is_slewed() {
+        assert_eq!(clock_set(999_999_999), None);
+        assert_eq!(clock_set(-20_000_000), None);
+    }
+
+    #[test]
+    fn says_what_was_not_written_where_and_how_to_go_on() {
+        let line = unrecorded_line("/var/lib/x: No space left on device");
+        for part in ["F-810", "/var/lib/x", "No space", "fix: "] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+}
