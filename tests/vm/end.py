@@ -6,14 +6,14 @@
     end.py panic:THREAD PID         SIGABRT from one thread, which is what a panic in it comes to in a release build
     end.py hold:THREAD PID          the one thread is stopped (ptrace) for 5 s; all others run on
     end.py starve:THREAD PID        a SCHED_FIFO 99 loop takes the thread's processor for 300 ms; needs two processors
-    end.py memory PID               the service's memory limit falls below what it uses
+    end.py memory PID               the service's memory limit falls below what it uses: it runs on until the kernel gives up
     end.py pull:INTERFACE PID       the interface goes down
     end.py down:INTERFACE PID       the interface goes down, and up again 500 ms later
     end.py flood:INTERFACE PID      frames of identifier 0 through this interface, for 2 s
     end.py clock:SECONDS PID        the wall clock steps by so many seconds; the moment is that of the old clock
     end.py disk:FOLDER PID          the file system of the folder is filled to the last byte
 
-One process does it all, because starting another takes half a second in the emulated machine. What lasts goes on in a child
+What changes more than the one process is done in the rig's guest only. One process does it all, because starting another takes half a second in the emulated machine. What lasts goes on in a child
 after the moment was printed."""
 
 import contextlib
@@ -32,6 +32,8 @@ TGKILL = 234                    # x86-64
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 HELD_S, STARVED_S, FLOODED_S, FROZEN_S, DOWN_S = 5.0, 0.3, 2.0, 0.3, 0.5
+GUEST = pathlib.Path("/dev/virtio-ports/job")              # the port by which a job speaks to the host
+THROTTLE = pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -74,7 +76,8 @@ def starving(thread):
         sys.exit("one processor only: whoever starves a thread there starves the treatment unit with it (--smp 4)")
     # Pinned, because the scheduler would move the thread to an idle processor, and throttling would give it a share.
     last = max(processors)
-    pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us").write_text("-1")
+    throttled = THROTTLE.read_text()
+    THROTTLE.write_text("-1")
     os.sched_setaffinity(thread, {last})
     os.sched_setaffinity(0, {last})
 
@@ -86,7 +89,7 @@ def starving(thread):
         while time.monotonic() < end:
             pass
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us").write_text("950000")
+        THROTTLE.write_text(throttled)
     return take, spin
 
 
@@ -130,6 +133,8 @@ def nothing():
 def what(how, process):
     """What to do at the moment, and what to do after it was printed."""
     kind, _, name = how.partition(":")
+    if kind in ("starve", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
+        sys.exit(f"{kind} is for the rig's guest: this machine is somebody's")
     if kind == "panic":
         thread = thread_named(process, name)
         return lambda: libc.syscall(TGKILL, process, thread, int(signal.SIGABRT)), nothing

@@ -69,7 +69,7 @@ class Frames:
 class Delivery:
     def __init__(self, ident):
         self.id, self.pulses, self.tripped_at, self.fired_after_trip = ident, 0, None, 0
-        self.reasons, self.pulse_times = {}, []
+        self.reasons, self.pulse_times, self.last_given = {}, [], {}
 
 
 class Judge:
@@ -133,6 +133,8 @@ class Judge:
         if old and (old["State"], old["PulseLease"]) != (s["State"], s["PulseLease"]):
             self.before[name] = time_us, old
         self.permits[name] = s
+        if self.delivery and s["State"] == self.permit and s["DeliveryId"] == self.delivery.id:
+            self.delivery.last_given[name] = time_us
         if s["State"] == self.tripped and self.delivery and s["DeliveryId"] == self.delivery.id:
             self.delivery.reasons[name] = s["Reason"]
             if self.delivery.tripped_at is None:
@@ -179,7 +181,7 @@ class Judge:
                 told[n] = round((charge - 2**32 if charge >= 2**31 else charge) / scale, 4)
         return dict(
             deliveries=len(self.deliveries), with_beam=[dict(id=d.id, pulses=d.pulses, fired_after_trip=d.fired_after_trip,
-                                                            trip_reasons=d.reasons, pulse_times=d.pulse_times,
+                                                            trip_reasons=d.reasons, pulse_times=d.pulse_times, last_given=d.last_given,
                                                             shortest_pulse_gap_ms=gap(d.pulse_times)) for d in beam],
             told_mu=told,
             final={bus: dict(state=self.state_names[s["State"]], cause=self.cause_names[s["CloseCause"]], closed_by=s["ClosedBy"],

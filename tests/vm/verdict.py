@@ -44,6 +44,10 @@ def main():
         failed += not holds
         print(f"{'ok' if holds else 'FAIL'}: {text}")
 
+    if args.how == "memory":
+        # The kernel tries for some tens of milliseconds to free what is locked, and the service runs on meanwhile. What
+        # counts is when the first guard fell silent, by the stamp of its last permit.
+        args.killed_at = max(args.killed_at, min(min(d["last_given"].values()) for d in judge["with_beam"]) / 1e6)
     truth, pulses, each = peer["truth"], peer["pulses"], peer["mu_per_pulse"]
     late = peer["lateness_ms"]
     print(f"peer: scale {peer['period_scale']}, {peer['cycles']} cycles, {100 * peer['kept_share']:.2f} % kept; late ms: median "
@@ -69,6 +73,10 @@ def main():
         must(completed, f"the beam went on to the planned MU: {truth['mu']:.3f} of {args.mu:g}")
         reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
         must(reasons == {1}, f"every guard that tripped gave the reason dose reached ({sorted(reasons)})")
+        if kind == "disk":
+            said = open(f"{args.results}/service.txt").read()
+            must("F-810" in said, "the service said that its record cannot be written (F-810)")
+            must(told["unclean_end"] is not None, f"started again without a whole record, it arms nothing ({told['unclean_end']})")
     elif args.killed_at is not None and may_outlive:
         reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
         must(reasons - {0, 1}, f"who ended the beam told a reason ({sorted(reasons)})")
@@ -103,9 +111,12 @@ def main():
     if args.killed_at is None and records:
         record = records[0]
         for n in (1, 2):
-            told, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
-            if not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
-                must(abs(wrote - told) <= 0.01, f"monitor {n} told {told:.3f} MU, the record says {wrote:.3f}")
+            heard, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
+            if (args.fault or "").startswith("chambers@"):        # the pulse at which they fell silent was never told
+                must(-0.01 <= heard - wrote <= each * (1 + 3 * args.noise + 3 * args.chamber_noise),
+                     f"monitor {n} collected {heard:.3f} MU, the record says {wrote:.3f}: one pulse untold")
+            elif not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
+                must(abs(wrote - heard) <= 0.01, f"monitor {n} told {heard:.3f} MU, the record says {wrote:.3f}")
         must(record["pulses_counted"][2] == pulses, f"the record counts {record['pulses_counted'][2]} pulses at the gate")
         fault = record["fault"] and f"{record['fault']['code']}, {record['fault']['cause']}"
         print(f"record: {record['state']}, ended by {record['ended_by']}, fault {fault}, worst guard lateness "
