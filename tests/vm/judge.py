@@ -18,6 +18,8 @@ from gate import GUARDS, NO_LIMIT
 
 LINE = re.compile(r"\((\d+)\.(\d+)\) +(\S+) +([0-9A-Fa-f]{3})#([0-9A-Fa-f]*)")
 
+STEP_US = 600_000_000         # no log is silent for ten minutes
+
 
 class Frames:
     """The log's frames in order of time, decoded, with what E2E says of each."""
@@ -26,11 +28,16 @@ class Frames:
         self.messages = {m.frame_id: m for m in contract.database.messages}
         self.rows, self.unknown = [], 0
         for log in logs:
+            before, stepped = None, 0
             for line in open(log):
                 found = LINE.match(line)
                 if not found or found[3] not in buses:
                     continue
-                self.rows.append((int(found[1]) * 1_000_000 + int(found[2]), len(self.rows), buses[found[3]],
+                time_us = int(found[1]) * 1_000_000 + int(found[2])
+                if before is not None and abs(time_us - before) > STEP_US:     # the wall clock was set; the beam's was not
+                    stepped += time_us - before
+                before = time_us
+                self.rows.append((time_us - stepped, len(self.rows), buses[found[3]],
                                   int(found[4], 16), bytes.fromhex(found[5])))
         self.rows.sort()
         self.counts = {}
@@ -62,7 +69,7 @@ class Frames:
 class Delivery:
     def __init__(self, ident):
         self.id, self.pulses, self.tripped_at, self.fired_after_trip = ident, 0, None, 0
-        self.reasons, self.pulse_times = {}, []
+        self.reasons, self.pulse_times, self.last_given = {}, [], {}
 
 
 class Judge:
@@ -126,6 +133,8 @@ class Judge:
         if old and (old["State"], old["PulseLease"]) != (s["State"], s["PulseLease"]):
             self.before[name] = time_us, old
         self.permits[name] = s
+        if self.delivery and s["State"] == self.permit and s["DeliveryId"] == self.delivery.id:
+            self.delivery.last_given[name] = time_us
         if s["State"] == self.tripped and self.delivery and s["DeliveryId"] == self.delivery.id:
             self.delivery.reasons[name] = s["Reason"]
             if self.delivery.tripped_at is None:
@@ -172,7 +181,7 @@ class Judge:
                 told[n] = round((charge - 2**32 if charge >= 2**31 else charge) / scale, 4)
         return dict(
             deliveries=len(self.deliveries), with_beam=[dict(id=d.id, pulses=d.pulses, fired_after_trip=d.fired_after_trip,
-                                                            trip_reasons=d.reasons,
+                                                            trip_reasons=d.reasons, pulse_times=d.pulse_times, last_given=d.last_given,
                                                             shortest_pulse_gap_ms=gap(d.pulse_times)) for d in beam],
             told_mu=told,
             final={bus: dict(state=self.state_names[s["State"]], cause=self.cause_names[s["CloseCause"]], closed_by=s["ClosedBy"],

@@ -4,7 +4,7 @@ import random
 
 from bus import Sender
 
-FAULTS = ("mon1-stuck", "mon1-silent", "mon1-saturated", "mon2-low", "crc", "door")
+FAULTS = ("mon1-stuck", "mon1-silent", "mon1-saturated", "mon2-low", "crc", "door", "chambers")
 BEAM_REQUESTED, DOOR = 32768, 1       # bits of LINAC_STATUS.Interlocks, as its comment in the DBC says
 SATURATED = 1                         # bit of MONx_DOSE.Flags
 READY = 1                             # MONx_STATUS.Mode
@@ -46,6 +46,8 @@ class Chamber:
         what = name.removeprefix(f"mon{self.number}-")
         if name == "crc" and self.number == 1:
             self.corrupt_next = True
+        elif name == "chambers":          # the node that both stand on died; the gate goes on
+            self.silent = True
         elif what != name:
             setattr(self, what, True)
 

@@ -31,8 +31,22 @@ STALE_AFTER_NS = 25_000_000
 SO_TIMESTAMPNS = 35                   # Linux; Python's socket module does not name it
 ERROR_FRAME = 0x20000000
 TIMESPEC = struct.Struct("=qq")
-# The wall clock, because the kernel stamps frames with it and candump writes it: one clock for gate, log and judge.
-now_ns = time.time_ns
+# The wall clock as it was at the start, because the kernel stamps frames with it and candump writes it: one clock for gate,
+# log and judge. It runs on when the wall clock is set, because no gate's time is a matter of the hour.
+WALL_AT_START = time.time_ns() - time.monotonic_ns()
+STEP_NS = 60_000_000_000              # no slewing comes to this, and no frame waits so long
+
+
+def now_ns():
+    return WALL_AT_START + time.monotonic_ns()
+
+
+def arrival(stamp, now):
+    """The kernel's stamp on this clock; `now` when the wall clock was set between the two."""
+    moved = time.time_ns() - now
+    if abs(moved) >= STEP_NS:
+        stamp -= moved
+    return stamp if abs(now - stamp) < STEP_NS else now
 
 
 class Bus:
@@ -69,7 +83,7 @@ class Bus:
             for level, kind, value in ancillary:
                 if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
                     seconds, nanoseconds = TIMESPEC.unpack(value[:16])
-                    stamp = seconds * 1_000_000_000 + nanoseconds
+                    stamp = arrival(seconds * 1_000_000_000 + nanoseconds, stamp)
             identifier, length, data = CAN_FRAME.unpack(frame)
             if identifier & ERROR_FRAME:  # the controller's own complaint, such as a frame lost in its buffer
                 self.errors += 1

@@ -7,6 +7,24 @@ import json
 import math
 import sys
 
+# A session that stops is missed by the guards after session-silence-ms, not by the gate.
+SESSION_SILENCE_S = {"hold:session": 0.5}
+
+
+def after_end(args, peer, judge):
+    """When the gate closed after that moment, the pulses that came before and after it did, and what the service knew later."""
+    closed = [peer["started"] + h["t"] for h in peer["history"] if h["state"] != "OPEN"]
+    closed = min((t for t in closed if t >= args.killed_at), default=None)
+    shown = [t / 1e6 for d in judge["with_beam"] for t in d["pulse_times"]]
+    slack = 0.005                                  # a pulse's first sign on the bus comes after it was fired
+    try:
+        unclean = open(f"{args.results}/records/unclean-end").read().strip()
+    except FileNotFoundError:
+        unclean = None
+    return dict(closed_after_ms=None if closed is None else round(1000 * (closed - args.killed_at), 1),
+                pulses_between=sum(args.killed_at < t and (closed is None or t <= closed + slack) for t in shown),
+                pulses_after=0 if closed is None else sum(t > closed + slack for t in shown), unclean_end=unclean)
+
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
@@ -14,6 +32,7 @@ def main():
     p.add_argument("--mu", type=float, required=True, help="what the plan asked for")
     p.add_argument("--fault", default=None, metavar="NAME@PULSE", help="what the unit was told to do wrong")
     p.add_argument("--killed-at", type=float, default=None, help="when the service was killed, seconds since 1970")
+    p.add_argument("--how", default=None, help="what end.py did at that moment")
     p.add_argument("--noise", type=float, default=0.01)
     p.add_argument("--chamber-noise", type=float, default=0.001)
     args = p.parse_args()
@@ -25,11 +44,18 @@ def main():
         failed += not holds
         print(f"{'ok' if holds else 'FAIL'}: {text}")
 
+    if args.how == "memory":
+        # The kernel tries for some tens of milliseconds to free what is locked, and the service runs on meanwhile. What
+        # counts is when the first guard fell silent, by the stamp of its last permit.
+        args.killed_at = max(args.killed_at, min(min(d["last_given"].values()) for d in judge["with_beam"]) / 1e6)
     truth, pulses, each = peer["truth"], peer["pulses"], peer["mu_per_pulse"]
     late = peer["lateness_ms"]
     print(f"peer: scale {peer['period_scale']}, {peer['cycles']} cycles, {100 * peer['kept_share']:.2f} % kept; late ms: median "
           f"{late['median']}, 99.9 % {late['p99_9']}, max {late['max']}; {pulses} pulses in {peer['beam_on_s']} s of beam")
     final = peer["final"]
+    kind = (args.how or "").partition(":")[0]
+    outlived = args.how == "hold:metrics" or kind == "clock"         # must not end the beam
+    may_outlive = outlived or kind in ("flood", "disk") or args.how == "hold:recorder"
     if args.killed_at is None:
         must((final["state"], final["cause"]) == ("LATCHED", "PERMIT_TRIPPED"),
              f"the gate ended {final['state']}, {final['cause']}, by {final['closed_by']}")
@@ -38,12 +64,33 @@ def main():
     must(len(judge["with_beam"]) == 1, f"beam in {len(judge['with_beam'])} of {judge['deliveries']} deliveries on the buses")
     must(sum(d["pulses"] for d in judge["with_beam"]) == pulses, "the buses and the unit count the same pulses")
     must(not judge["broken"], f"{len(judge['broken'])} rules broken on the buses (judge.json)")
+    told = dict(how=args.how or args.fault or "nothing", mu=truth["mu"], pulses=pulses,
+                ended_by=f"{final['state']}, {final['cause']}, by {final['closed_by']}")
     if args.killed_at is not None:
+        told.update(after_end(args, peer, judge))
+    completed = abs(truth["mu"] - args.mu) <= each
+    if args.killed_at is not None and (outlived or may_outlive and completed):
+        must(completed, f"the beam went on to the planned MU: {truth['mu']:.3f} of {args.mu:g}")
+        reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
+        must(reasons == {1}, f"every guard that tripped gave the reason dose reached ({sorted(reasons)})")
+        if kind == "disk":
+            said = open(f"{args.results}/service.txt").read()
+            must("F-810" in said, "the service said that its record cannot be written (F-810)")
+            must(told["unclean_end"] is not None, f"started again without a whole record, it arms nothing ({told['unclean_end']})")
+    elif args.killed_at is not None and may_outlive:
+        reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
+        must(reasons - {0, 1}, f"who ended the beam told a reason ({sorted(reasons)})")
+        must(told["pulses_after"] == 0, f"{told['pulses_after']} pulses after the gate closed")
+    elif args.killed_at is not None:
         # The promise: leases run out by themselves. What the service does when it comes back must bring no beam.
         closed = [peer["started"] + h["t"] for h in peer["history"] if h["state"] != "OPEN"]
         after = min((t - args.killed_at for t in closed if t >= args.killed_at), default=math.inf)
-        must(after <= 0.025 * peer["period_scale"] + 0.010, f"the gate closed {1000 * after:.1f} ms after the kill")
+        limit = 0.025 * peer["period_scale"] + 0.010 + SESSION_SILENCE_S.get(args.how, 0) * peer["period_scale"]
+        must(after <= limit, f"the gate closed {1000 * after:.1f} ms after the kill")
         must(final["state"] != "OPEN", f"the gate ended {final['state']}, {final['cause']}, by {final['closed_by']}")
+        must(told["pulses_after"] == 0, f"{told['pulses_after']} pulses after the gate closed")
+        if kind in ("KILL", "panic", "memory"):
+            must(told["unclean_end"] is not None, f"started again, it knows of the unclean end ({told['unclean_end']})")
         must(0 < truth["mu"] < args.mu - each, f"the kill ended the beam: {truth['mu']:.3f} MU of {args.mu:g}")
     elif args.fault is None:
         # Half a pulse, three standard deviations of the last pulse, and what the chamber's own noise adds up to.
@@ -64,9 +111,12 @@ def main():
     if args.killed_at is None and records:
         record = records[0]
         for n in (1, 2):
-            told, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
-            if not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
-                must(abs(wrote - told) <= 0.01, f"monitor {n} told {told:.3f} MU, the record says {wrote:.3f}")
+            heard, wrote = truth[f"mon{n}"]["told_mu"], record["delivered_mu"][n - 1]
+            if (args.fault or "").startswith("chambers@"):        # the pulse at which they fell silent was never told
+                must(-0.01 <= heard - wrote <= each * (1 + 3 * args.noise + 3 * args.chamber_noise),
+                     f"monitor {n} collected {heard:.3f} MU, the record says {wrote:.3f}: one pulse untold")
+            elif not (args.fault or "").startswith(f"mon{n}-"):     # of a chamber that lies, the guard believes what it can
+                must(abs(wrote - heard) <= 0.01, f"monitor {n} told {heard:.3f} MU, the record says {wrote:.3f}")
         must(record["pulses_counted"][2] == pulses, f"the record counts {record['pulses_counted'][2]} pulses at the gate")
         fault = record["fault"] and f"{record['fault']['code']}, {record['fault']['cause']}"
         print(f"record: {record['state']}, ended by {record['ended_by']}, fault {fault}, worst guard lateness "
@@ -78,6 +128,9 @@ def main():
         same = all(again[key] == record[key] for key in ("state", "ended_by", "pulses_counted"))
         must(same and code[0] == code[1] and mu <= 0.01,
              f"the recording of the buses replays to the same end: {again['state']}, by {again['ended_by']}, fault {code[0]}")
+    told["passed"] = not failed
+    with open(f"{args.results}/verdict.json", "w") as out:
+        json.dump(told, out, indent=1)
     return 1 if failed else 0
 
 

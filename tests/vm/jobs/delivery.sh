@@ -3,8 +3,8 @@
 #   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU]
 #
 # Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
-# gets a signal (KILL, STOP, ...), a panic in one thread (panic:guard-dose1) or loses a bus (pull:can0) in mid-beam: the
-# gate must close by itself, and no beam may come again.
+# or its machine suffers in mid-beam what end.py can do: the gate must close by itself, and no beam may come again.
+# What must not end the beam (clock:SECONDS, hold:metrics) lets the planned MU arrive.
 set -u
 . "$(dirname "$0")/../lib.sh"
 fault=() signal='' killed=() scale='' mu=400
@@ -34,6 +34,9 @@ install_service() {
   install -m 644 -t /etc/sysctl.d -D "$SHARE"/systemd/sysctl.d/*.conf
   install -m 644 -t /etc/systemd/network -D "$SHARE"/systemd/network/*.network
   install -m 644 -t /etc/udev/rules.d -D "$SHARE"/systemd/udev/*.rules
+  if [[ $signal == disk:* ]]; then      # a disk of its own, small enough to be filled at once
+    mkdir -p "${signal#disk:}" && mount -t tmpfs -o size=4m tmpfs "${signal#disk:}" || return
+  fi
   systemd-sysusers && sysctl --quiet --system >/dev/null || return
   mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
   cp -r "$SHARE"/configs/. /etc/beam-supervisor/
@@ -78,10 +81,15 @@ collect() {
   kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
   keep_logs
   systemctl stop "$unit" beam-supervisor.socket
+  case $signal in
+    clock:*) python3 "$vm/end.py" "clock:$((-${signal#clock:}))" $$ >/dev/null; begun=$((begun - 3700)) ;;
+    flood:*) ip link set "${signal#flood:}" down; echo "$(</run/flooded) frames flooded the bus" ;;
+  esac
   [[ $signal != pull:* ]] || ip link set "${signal#pull:}" up      # plugged in again, for whoever comes next
   journalctl --no-pager -o short-precise -b --since "@$begun" >"$RESULTS/journal.txt"
   journalctl --no-pager -o cat -b -u "$unit" --since "@$begun" >"$RESULTS/service.txt"
   [[ ! -d /var/lib/beam-supervisor ]] || cp -r /var/lib/beam-supervisor/. "$RESULTS/records/"
+  [[ $signal != disk:* ]] || umount "${signal#disk:}"
   cp /run/peer.json /run/peer.txt "$RESULTS/" 2>/dev/null
 }
 
@@ -93,6 +101,7 @@ if [[ ! $scale ]]; then
   ip link set can0 down; ip link set can1 down
 fi
 echo "period scale $scale"
+[[ $signal != flood:* ]] || buses_up "${signal#flood:}" || fail "the third node does not come up"
 buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
 install_service || fail "the service could not be installed"
 log_buses
@@ -119,6 +128,8 @@ for ((i = 0; i < limit * 2; i++)); do
     moment=$(python3 "$vm/end.py" "$signal" "$pid") || fail "$signal could not be done: $moment"
     killed=(--killed-at "$moment")
     echo "$signal to process $pid in mid-beam"
+    # What the beam may outlive is watched to the end of the delivery.
+    case $signal in clock:* | flood:* | disk:* | hold:metrics | hold:recorder) continue ;; esac
     sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
     break
   fi
@@ -136,7 +147,7 @@ judged=$?
 # What candump saw at the supervisor's side must, judged again, come to the same end.
 [[ $signal ]] || beam-supervisor replay /run/supervisor-side.log --config /etc/beam-supervisor/supervisor.toml \
   --plan /etc/beam-supervisor/plan.toml --json >"$RESULTS/replay.json" 2>"$RESULTS/replay.err"
-python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
+python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" ${signal:+--how "$signal"} || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
 ((judged == 0)) || fail "the buses show a rule broken"
 [[ $signal || -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
 pass "delivery at period scale $scale"

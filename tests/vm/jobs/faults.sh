@@ -1,6 +1,6 @@
 # Everything that the treatment unit can do wrong, and the end of the service itself, one delivery each in one guest.
 #
-#   faults [--scale N] [--pulse P] [NAME...]       names: peer.py's faults, KILL, STOP, panic:THREAD, pull:INTERFACE
+#   faults [--scale N] [--pulse P] [NAME...]       names: peer.py's faults, what end.py can do
 set -u
 . "$(dirname "$0")/../lib.sh"
 scale=1 pulse=12 names=()
@@ -11,17 +11,20 @@ while (($#)); do
     *) names+=("$1"); shift ;;
   esac
 done
-((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door KILL STOP
+((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door chambers KILL STOP CONT memory
   panic:guard-dose1 panic:guard-dose2 panic:guard-time panic:guard-interlock panic:session panic:recorder panic:metrics
-  pull:can0 pull:can1)
+  pull:can0 pull:can1 down:can0 down:can1
+  hold:guard-dose1 hold:guard-dose2 hold:guard-time hold:guard-interlock hold:session hold:recorder hold:metrics
+  flood:can4 clock:3600 clock:-3600 disk:/var/lib/beam-supervisor)
 failed=() all=$RESULTS
 for name in "${names[@]}"; do
   echo "== $name"
   case $name in
-    KILL | STOP | panic:* | pull:*) how=(--kill "$name") ;;
+    KILL | STOP | CONT | memory | *:*) how=(--kill "$name") ;;
     *) how=(--fault "$name@$pulse") ;;
   esac
-  RESULTS=$all/$name bash "$(dirname "$0")/delivery.sh" --scale "$scale" "${how[@]}" || failed+=("$name")
+  RESULTS=$all/${name//\//_} bash "$(dirname "$0")/delivery.sh" --scale "$scale" "${how[@]}" || failed+=("$name")
 done
+python3 "$vm/table.py" "$all" "${names[@]}" || failed+=(table)
 echo "$((${#names[@]} - ${#failed[@]})) passed, ${#failed[@]} failed ${failed[*]}"
 ((${#failed[@]} == 0))
