@@ -12,6 +12,7 @@ use crate::hearing::{Heard, Hearing};
 use crate::machine::{Beam, BeamChargeSensor, Machine, Order};
 use crate::note::{FaultReport, FrameCounts};
 use crate::rate::Verdict;
+use crate::reading::{Progress, contract_step};
 use crate::units::{Charge, Dose, DosePerCharge, Span, Ticks};
 use crate::wire::{DoseReading, dose_flag};
 
@@ -167,15 +168,13 @@ impl BeamCharge {
             Heard::Fresh => {}
         }
         let reading = DoseReading::decode(frame);
-        let before = self.last.replace(reading);
-        let Some(before) = before else { return self.flagged(reading.flags).map(|()| 0) };
-        let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
-        let charge = reading.charge.since(before.charge).times(PICOCOULOMBS_PER_COUNT);
-        if pulses >= 0x8000 {
-            // sixteen bits that went back: the electronics began anew
-            let (now, before) = (i64::from(reading.pulses), i64::from(before.pulses));
-            return Err(Self::report(Fault::ChamberRestarted, self.pulses).measured(now, before));
-        }
+        let (pulses, charge) = match contract_step(&reading, self.last.replace(reading)) {
+            Progress::First => return self.flagged(reading.flags).map(|()| 0),
+            Progress::Further { pulses, charge } => (pulses, charge.times(PICOCOULOMBS_PER_COUNT)),
+            Progress::Broken { now, before, .. } => {
+                return Err(Self::report(Fault::ChamberRestarted, self.pulses).measured(now, before));
+            }
+        };
         self.charge = self.charge.plus(charge);
         self.pulses = self.pulses.saturating_add(pulses);
         self.flagged(reading.flags)?;
@@ -188,16 +187,8 @@ impl BeamCharge {
     }
 
     fn flagged(&self, flags: u8) -> Result<(), FaultReport> {
-        let fault = if flags & dose_flag::SATURATED != 0 {
-            Fault::Saturated
-        } else if flags & dose_flag::OVERRANGE != 0 {
-            Fault::OverRange
-        } else if flags & (dose_flag::FAULT | dose_flag::SELF_TEST) != 0 {
-            Fault::ChamberReportsFault
-        } else {
-            return Ok(());
-        };
-        Err(Self::report(fault, self.pulses).measured(i64::from(flags), 0))
+        let report = |fault| Self::report(fault, self.pulses).measured(i64::from(flags), 0);
+        dose_flag::fault(flags).map_or(Ok(()), |fault| Err(report(fault)))
     }
 
     /// Judges what came since the last time, as soon as both monitors and the sensor count the same pulses. `pulses` and

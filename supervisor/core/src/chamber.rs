@@ -187,16 +187,7 @@ impl Chamber {
     }
 
     fn flagged(&self, flags: u8) -> Result<(), FaultReport> {
-        let fault = if flags & dose_flag::SATURATED != 0 {
-            Fault::Saturated
-        } else if flags & dose_flag::OVERRANGE != 0 {
-            Fault::OverRange
-        } else if flags & (dose_flag::FAULT | dose_flag::SELF_TEST) != 0 {
-            Fault::ChamberReportsFault
-        } else {
-            return Ok(());
-        };
-        Err(self.report(fault, i64::from(flags), 0))
+        dose_flag::fault(flags).map_or(Ok(()), |fault| Err(self.report(fault, i64::from(flags), 0)))
     }
 
     /// Judges `charge` for `pulses` pulses. A frame's charge contains the whole of every pulse that it counts, and may

@@ -10,6 +10,8 @@ use crate::units::{Charge, ChargeCounter};
 
 /// Flags of a dose frame.
 pub mod dose_flag {
+    use crate::fault::Fault;
+
     /// The electrometer's input was saturated: the charge is a lower bound.
     pub const SATURATED: u8 = 1;
     /// The reading left its range: the charge is a lower bound.
@@ -18,6 +20,20 @@ pub mod dose_flag {
     pub const SELF_TEST: u8 = 4;
     /// The electrometer reports a fault.
     pub const FAULT: u8 = 8;
+
+    /// The fault that `flags` tell, the one that says most about the charge first.
+    #[must_use]
+    pub const fn fault(flags: u8) -> Option<Fault> {
+        if flags & SATURATED != 0 {
+            Some(Fault::Saturated)
+        } else if flags & OVERRANGE != 0 {
+            Some(Fault::OverRange)
+        } else if flags & (FAULT | SELF_TEST) != 0 {
+            Some(Fault::ChamberReportsFault)
+        } else {
+            None
+        }
+    }
 }
 
 /// One reading of a chamber, or of the beam charge sensor (whose unit is 10 pC).
@@ -119,8 +135,7 @@ impl Source {
         match self {
             Self::Contract(last) => {
                 let reading = DoseReading::decode(frame);
-                let progress = last.replace(reading).map_or(Progress::First, |before| contract_step(&reading, &before));
-                Step { flags: reading.flags, progress }
+                Step { flags: reading.flags, progress: contract_step(&reading, last.replace(reading)) }
             }
             Self::Electrometer(follower) => follower.step(frame),
         }
@@ -131,7 +146,9 @@ impl Source {
 /// dose periods of at most 20 ms bring 60.
 const WRAP_PULSES: u32 = 1024;
 
-fn contract_step(reading: &DoseReading, before: &DoseReading) -> Progress {
+/// What a frame of the bus contract, a chamber's or the beam charge sensor's, adds to the one `before`.
+pub(crate) fn contract_step(reading: &DoseReading, before: Option<DoseReading>) -> Progress {
+    let Some(before) = before else { return Progress::First };
     let pulses = u32::from(reading.pulses.wrapping_sub(before.pulses));
     let charge = reading.charge.since(before.charge);
     let fell = reading.pulses.checked_sub(before.pulses).is_none();

@@ -283,14 +283,16 @@ fn trips_over_what_the_sensor_says_of_itself() {
     assert_eq!(Trial::new().more(2, 1000), Err(expected(Fault::FullScale, 2, 10_000, 10_000)));
     let restarted = Trial::new().more(0x8000, 0);
     assert_eq!(restarted, Err(expected(Fault::ChamberRestarted, 0, 0x7FFF, 0xFFFF)));
+    // from the upper half of its range to a low count: further than a wrap explains
+    assert_eq!(Trial::new().more(1025, 0), Err(expected(Fault::ChamberRestarted, 0, 1024, 0xFFFF)));
 }
 
 #[test]
 fn holds_a_sensor_short_of_its_full_scale_and_its_repeats() {
     verifies(Requirement::ChamberHonest);
     assert_eq!(
-        (Trial::new().more(1, 499), Trial::new().more(2, 999), Trial::new().more(0x7FFF, 0)),
-        (Ok(1), Ok(2), Ok(0x7FFF))
+        (Trial::new().more(1, 499), Trial::new().more(2, 999), Trial::new().more(1024, 0)),
+        (Ok(1), Ok(2), Ok(1024))
     );
     let mut trial = Trial::new();
     trial.reading.pulses = trial.reading.pulses.wrapping_add(1);
