@@ -3,27 +3,72 @@
 
 use beam_core::frame::{Bus, Frame, Origin, crc};
 use beam_core::guard::Guard;
+use beam_core::machine::{Beam, Landing, Machine, Monitor, Order, Protection, RateRule, Timing};
 use beam_core::note::{Command, Input};
-use beam_core::units::{ChargeCounter, Ticks};
+use beam_core::units::{Charge, ChargeCounter, Dose, DosePerCharge, Span, Ticks};
 use beam_core::wire::{
-    self, ChamberMode, ChamberStatus, CloseCause, Docking, DoseReading, GateState, GateStatus, LinacStatus, MON1_DOSE,
+    self, ChamberMode, ChamberStatus, CloseCause, DoseReading, GateState, GateStatus, LinacStatus, MON1_DOSE,
     MON1_STATUS, MON2_DOSE, MON2_STATUS, NO_PULSE_LIMIT, interlock_bit,
 };
+use beam_supervisor::latency::endless;
+use beam_supervisor::latency::peer::PULSE_PICOCOULOMBS;
 use divan::{Bencher, black_box};
 
-mod kilohertz;
-
-use kilohertz::{PULSE, machine, order};
-
+/// Frames in a sample.
 const STEPS: usize = 1000;
+/// Pulses that may be under way.
+const WINDOW: u32 = 8;
+
+/// A machine of 1000 pulses a second.
+fn machine() -> Machine {
+    let ms = Span::from_millis;
+    let monitor = Monitor {
+        dose_per_charge: DosePerCharge::from_fixed(50 << DosePerCharge::FRACTION_BITS),
+        full_scale: Charge::from_picocoulombs(100_000),
+        voltage: 15_000,
+        voltage_tolerance: 300,
+        leakage_warn: 666,
+        leakage_block: 1466,
+        electrometer: None,
+    };
+    Machine {
+        timing: Timing {
+            permit: ms(5),
+            gate: ms(5),
+            dose: ms(10),
+            status: ms(50),
+            stale_after: ms(25),
+            agreement: ms(30),
+            proof_margin: ms(10),
+            lateness_budget: ms(10),
+            // no session beats in this bench
+            session_silence: Span::from_secs(3600),
+        },
+        beam: Beam::Pulsed { period: ms(1), window: WINDOW, landing: Landing::Nearest, gate_knows_lease: true },
+        monitors: [monitor; 2],
+        beam_charge: None,
+        rate: RateRule::Modulated,
+        no_pulse_after: Span::from_secs(1),
+        beam_hold: false,
+        linac_bus: Bus::A,
+        single_bus: false,
+        protection: Protection::E2e,
+        resume_limit: 2,
+    }
+}
 
 fn main() {
     divan::main();
 }
 
+/// An order without end at this rate.
+fn order() -> Order {
+    Order { dose_per_second: Dose::from_micro_mu(560_000_000), ..endless::order() }
+}
+
 /// Everything that comes over both buses in one millisecond of a delivery at 1 kHz, over and over.
 fn traffic(first_pulse: u32, rounds: u32) -> Vec<(Ticks, Input)> {
-    let mut inputs = Vec::new();
+    let (mut inputs, set_up) = (Vec::new(), order().set_up);
     for round in 0..rounds {
         let pulse = first_pulse + round;
         let now = Ticks::from_nanos(1_000_000_000 + u64::from(pulse) * 1_000_000);
@@ -41,7 +86,7 @@ fn traffic(first_pulse: u32, rounds: u32) -> Vec<(Ticks, Input)> {
         let reading = DoseReading {
             flags: 0,
             pulses: u16::try_from(pulse % 65_536).unwrap_or(0),
-            charge: ChargeCounter::from_raw(pulse.wrapping_mul(PULSE)),
+            charge: ChargeCounter::from_raw(pulse.wrapping_mul(PULSE_PICOCOULOMBS)),
         };
         put(Bus::A, reading.encode(MON1_DOSE, alive));
         put(Bus::B, reading.encode(MON2_DOSE, alive));
@@ -51,9 +96,9 @@ fn traffic(first_pulse: u32, rounds: u32) -> Vec<(Ticks, Input)> {
             put(Bus::A, status.encode(MON1_STATUS, slow));
             put(Bus::B, status.encode(MON2_STATUS, slow));
             let linac = LinacStatus {
-                docking: Docking::HardDocked,
-                energy: 90,
-                applicator: 17,
+                docking: set_up.docking,
+                energy: set_up.energy,
+                applicator: set_up.applicator,
                 pulse_rate: 10_000,
                 interlocks: interlock_bit::BEAM_REQUESTED,
             };

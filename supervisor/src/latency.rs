@@ -6,6 +6,7 @@
 //! allocates in these five threads once they turn. Only the guard's age limits are taken away, so that it goes on counting
 //! where in service it would have ended the beam; [`verdict`] holds what was counted against the profile.
 
+pub mod endless;
 pub mod histogram;
 pub mod host;
 pub mod peer;
@@ -20,14 +21,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use beam_core::frame::Bus;
-use beam_core::machine::{Beam, Landing, Machine, Order, Protection, SetUp};
+use beam_core::machine::Machine;
 use beam_core::note::{Command, Note};
 use beam_core::record::Body;
-use beam_core::units::{Charge, Dose, Span, Ticks};
-use beam_core::wire::{
-    BEAM_CHARGE, Docking, GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, Permit,
-    PermitState,
-};
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{BEAM_CHARGE, GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
 use beam_drivers::clock;
 use beam_drivers::realtime::{ProcessWish, Refusal, ThreadFaults, ThreadWish, prepare_process, spawn, thread_faults};
 use beam_drivers::socketcan::SocketCanPort;
@@ -42,7 +40,7 @@ use crate::report::fault_line;
 use crate::wiring::{Line, seat_guards};
 use histogram::Histogram;
 use host::{Host, Scheduling, scheduling};
-use peer::{Answers, End, PULSE_PICOCOULOMBS, Peer, Shared};
+use peer::{Answers, End, Peer, Shared};
 use verdict::{JUDGED_PERCENTILE, Measured, Verdict, judge};
 
 /// How often the rings are emptied.
@@ -51,8 +49,6 @@ const ROUND: Duration = Duration::from_millis(20);
 const START_PATIENCE: Span = Span::from_secs(10);
 /// How long a bus must be silent: four periods of the slowest frame of the bus contract.
 const LISTENING: Span = Span::from_millis(200);
-/// The age limits of the measured guards: none.
-const NEVER: Span = Span::from_secs(24 * 3600);
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -131,18 +127,18 @@ struct Started {
 /// When a socket, an interface or a thread cannot be had; the text says what to do.
 pub fn measure(wish: &Wish, signals: &SignalFd, mut show: impl FnMut(&Far)) -> io::Result<Measurement> {
     let mut refused = prepare_process(ProcessWish { lock_memory: true });
-    let machine = without_age_limits(&wish.machine);
+    let machine = endless::machine(&wish.machine);
     let shared = Arc::new(Shared::default());
     let (ports, peer) = open(wish, &machine, &shared)?;
-    let (seats, mut lines) = seat_guards(&machine);
+    let (seats, lines) = seat_guards(&machine);
     let worst = Arc::new(AtomicU64::new(0));
     let threads = start(seats, ports, wish.threads, &worst)?;
     let highest = wish.threads.iter().filter_map(|thread| thread.fifo_priority).max();
     let above =
         ThreadWish { fifo_priority: highest.map(|priority| (priority + 1).min(99)), cpu: None, ..wish.threads[0] };
     let peer = spawn("latency-peer", above, move |refusals| (refusals, peer.run()))?;
-    let begun = begin(&mut lines, &shared);
     let mut watch = Watch { lines, signals, shared: &shared, worst: &worst, interrupted: false, fault: None };
+    let begun = watch.begin();
     let start = clock::now();
     if begun {
         watch.until(start, wish.span, &mut show);
@@ -191,48 +187,6 @@ fn each_once(refusals: &[Refusal]) -> Vec<String> {
         }
     }
     told
-}
-
-/// The profile's machine with its own permit period, leasing pulse by pulse on two buses by the bus contract, and no limit on
-/// any age: a late guard is counted here, and judged afterwards.
-fn without_age_limits(machine: &Machine) -> Machine {
-    let mut free = *machine;
-    let timing = &mut free.timing;
-    for limit in [
-        &mut timing.gate,
-        &mut timing.dose,
-        &mut timing.stale_after,
-        &mut timing.lateness_budget,
-        &mut timing.session_silence,
-    ] {
-        *limit = NEVER;
-    }
-    let period = match machine.beam {
-        Beam::Pulsed { period, .. } => period,
-        Beam::Continuous => machine.timing.permit,
-    };
-    free.beam = Beam::Pulsed { period, window: 1, landing: Landing::Nearest, gate_knows_lease: true };
-    free.single_bus = false;
-    free.protection = Protection::E2e;
-    for monitor in &mut free.monitors {
-        monitor.electrometer = None;
-        monitor.full_scale = Charge::from_picocoulombs(i64::from(PULSE_PICOCOULOMBS) * 9);
-    }
-    free
-}
-
-/// An order that no measurement reaches.
-fn endless() -> Order {
-    Order {
-        preset: Charge::from_picocoulombs(i64::MAX / 4),
-        backup: Charge::from_picocoulombs(i64::MAX / 4),
-        expected_pulse: [Charge::from_picocoulombs(PULSE_PICOCOULOMBS.into()); 2],
-        pulse_dose: Dose::from_micro_mu(560_000),
-        dose_per_second: Dose::from_micro_mu(16_800_000),
-        time_limit: NEVER,
-        beam_charge: None,
-        set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 1, docking: Docking::SoftDocked },
-    }
 }
 
 /// The guards' ends of the buses, and the peer on the other ones.
@@ -339,28 +293,6 @@ fn start(
     Ok(threads)
 }
 
-/// Arms dose guard 1 and waits for its permit.
-fn begin(lines: &mut [Line; 4], shared: &Shared) -> bool {
-    let line = &mut lines[Guard::Dose1.index()];
-    let from = clock::now();
-    let _room_for_one = line.commands.push(Command::Arm { delivery: 1, order: endless() });
-    // the chamber's first reading is what it counts from
-    std::thread::sleep(10 * ROUND);
-    let _room_for_one = line.commands.push(Command::Deliver);
-    while clock::now().since(from) < START_PATIENCE {
-        while let Ok(record) = line.records.pop() {
-            if let Body::Sent { frame, .. } = record.body
-                && Permit::decode(&frame).is_ok_and(|permit| permit.state == PermitState::Permit)
-            {
-                shared.delivering.store(true, Ordering::Relaxed);
-                return true;
-            }
-        }
-        std::thread::sleep(ROUND);
-    }
-    false
-}
-
 /// What the ordinary thread does meanwhile.
 struct Watch<'a> {
     lines: [Line; 4],
@@ -372,6 +304,27 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    /// Arms dose guard 1 and waits for its permit.
+    fn begin(&mut self) -> bool {
+        let from = clock::now();
+        let mut command = |command| {
+            let line = &mut self.lines[Guard::Dose1.index()];
+            let _room_for_one = line.commands.push(command);
+        };
+        command(Command::Arm { delivery: 1, order: endless::order() });
+        // the chamber's first reading is what it counts from
+        std::thread::sleep(10 * ROUND);
+        command(Command::Deliver);
+        while clock::now().since(from) < START_PATIENCE {
+            if self.shared.delivering.load(Ordering::Relaxed) {
+                return true;
+            }
+            self.drain();
+            std::thread::sleep(ROUND);
+        }
+        false
+    }
+
     fn until(&mut self, start: Ticks, span: Span, show: &mut impl FnMut(&Far)) {
         let mut next = start.after(Span::from_secs(1));
         loop {

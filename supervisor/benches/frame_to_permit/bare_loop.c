@@ -25,7 +25,9 @@ int main(int count, char **words)
 		return 2;
 	int priority = atoi(words[1]), cpu = atoi(words[2]);
 	uint32_t dose_id = atoi(words[3]);
-	struct can_frame permit = { .id = atoi(words[4]), .length = 8 }, frame;
+	/* the second byte says that this is a permit, the last three how many pulses it leases */
+	struct can_frame permit = { .id = atoi(words[4]), .length = 8, .data = { 0, 1 << 4 } }, frame;
+	uint32_t counted = 0, lease;
 	fcntl(0, F_SETFL, fcntl(0, F_GETFL) & ~O_NONBLOCK);
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	if (cpu >= 0) {
@@ -41,12 +43,18 @@ int main(int count, char **words)
 			return 1;
 	}
 	while (read(0, &frame, sizeof frame) == sizeof frame) {
+		uint16_t pulses;
 		uint32_t charge;
 		if (frame.id != dose_id)
 			continue;
-		/* compare with a limit that is never reached */
+		memcpy(&pulses, frame.data + 2, sizeof pulses);
 		memcpy(&charge, frame.data + 4, sizeof charge);
-		permit.data[2] = charge != UINT32_MAX;
+		counted += (uint16_t)(pulses - counted);
+		/* compare with a limit that is never reached, and lease the pulse that comes next */
+		if (charge == UINT32_MAX)
+			continue;
+		lease = counted + 1;
+		memcpy(permit.data + 5, &lease, 3);
 		if (write(0, &permit, sizeof permit) != sizeof permit)
 			return 1;
 	}

@@ -11,23 +11,20 @@
 //! how far the medians of the single runs lie apart. Where a fixed priority is refused, all run as ordinary threads, and the
 //! output says so.
 
-#[path = "../kilohertz/mod.rs"]
-mod kilohertz;
-
 mod contender;
-mod sender;
 
-use std::env;
 use std::process::ExitCode;
+use std::{env, fmt, io};
 
-use contender::Contender;
-use sender::Timed;
+use beam_core::units::Span;
+use beam_supervisor::latency::histogram::Histogram;
+use contender::{Contender, Setting};
 
 /// What was asked for on the command line.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     runs: usize,
-    frames: usize,
+    frames: u64,
     priority: u8,
     json: bool,
 }
@@ -44,7 +41,7 @@ impl Asked {
             };
             match word.as_str() {
                 "--runs" => asked.runs = number(1, 1000)?,
-                "--frames" => asked.frames = number(10, 10_000_000)?,
+                "--frames" => asked.frames = number(10, 10_000_000)? as u64,
                 "--priority" => asked.priority = u8::try_from(number(2, 99)?).unwrap_or(99),
                 "--json" => asked.json = true,
                 // cargo's own word for a benchmark
@@ -71,91 +68,100 @@ fn main() -> ExitCode {
     )
 }
 
-fn measure(asked: Asked) -> Result<(), String> {
+fn measure(asked: Asked) -> io::Result<()> {
     let bare = contender::compile()?;
-    let setting = sender::take_place(asked.priority);
+    let setting = Setting::take_place(asked.priority);
     if !asked.json {
-        println!("{} runs of {} frames each, one a millisecond; {setting}", asked.runs, asked.frames);
+        println!("{} runs of {} frames each, one a millisecond in the mean; {setting}", asked.runs, asked.frames);
     }
-    let (mut guard, mut floor) = (Vec::new(), Vec::new());
+    let (mut guard, mut floor) = (Pooled::default(), Pooled::default());
     for run in 0..asked.runs {
         // whoever is first changes, so that a machine that slows down or speeds up favours nobody
         for turn in 0..2 {
             let is_guard = (run + turn) % 2 == 0;
-            let mut contender = if is_guard { Contender::guard(&setting) } else { Contender::bare(&bare, &setting) }?;
-            let timed = sender::time(&mut contender, asked.frames)?;
+            let contender = if is_guard { Contender::guard(setting) } else { Contender::bare(&bare, setting) }?;
+            let answers = contender.answers(asked.frames)?;
+            let told = if is_guard { &mut guard } else { &mut floor }.add(&answers.latency);
             if !asked.json {
-                println!("  run {}, {:<11} {timed}", run + 1, if is_guard { "dose guard" } else { "bare C loop" });
+                println!("  run {}, {:<11} {told}", run + 1, if is_guard { "dose guard" } else { "bare C loop" });
             }
-            if is_guard { &mut guard } else { &mut floor }.push(timed);
         }
     }
-    let (guard, floor) = (Pooled::of(&guard), Pooled::of(&floor));
-    let ratio = |of: fn(&Pooled) -> u64| ratio(of(&guard), of(&floor));
+    let (guard_times, floor_times) = (Times::of(&guard.all), Times::of(&floor.all));
+    let (median, p99_9) = (ratio(guard_times.median, floor_times.median), ratio(guard_times.p99_9, floor_times.p99_9));
     if asked.json {
         let told = serde_json::json!({
             "setting": setting.to_string(), "runs": asked.runs, "frames": asked.frames,
-            "guard_ns": guard.json(), "floor_ns": floor.json(),
-            "ratio": {"median": ratio(|pooled| pooled.median), "p99_9": ratio(|pooled| pooled.p99_9)},
+            "guard_ns": guard.json(), "floor_ns": floor.json(), "ratio": {"median": median, "p99_9": p99_9},
         });
         println!("{told}");
         return Ok(());
     }
-    println!("pooled       {:<11} {guard}\n             {:<11} {floor}", "dose guard", "bare C loop");
+    println!("pooled       {:<11} {guard_times}\n             {:<11} {floor_times}", "dose guard", "bare C loop");
+    let apart = ratio(floor.greatest_median(), floor.least_median());
     println!(
-        "ratio        median {:.2}, 99.9 % {:.2}; the bare loop's own medians differ by up to {:.2}",
-        ratio(|pooled| pooled.median),
-        ratio(|pooled| pooled.p99_9),
-        ratio_of(floor.medians)
+        "ratio        median {median:.2}, 99.9 % {p99_9:.2}; the bare loop's own medians differ by up to {apart:.2}"
     );
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people to read")]
-fn ratio(above: u64, below: u64) -> f64 {
-    above as f64 / below.max(1) as f64
+fn ratio(above: Span, below: Span) -> f64 {
+    above.nanos() as f64 / below.nanos().max(1) as f64
 }
 
-fn ratio_of((least, most): (u64, u64)) -> f64 {
-    ratio(most, least)
-}
-
-/// All runs of one contender, in ns.
+/// What people read of a histogram.
 #[derive(Clone, Copy, Debug)]
+struct Times {
+    median: Span,
+    p99_9: Span,
+    worst: Span,
+}
+
+impl Times {
+    fn of(histogram: &Histogram) -> Self {
+        let at = |share| histogram.percentile(share).unwrap_or_default();
+        Self { median: at(50_000), p99_9: at(99_900), worst: at(100_000) }
+    }
+}
+
+impl fmt::Display for Times {
+    #[expect(clippy::cast_precision_loss, reason = "times for people to read")]
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = |span: Span| format!("{:8.2} us", span.nanos() as f64 / 1e3);
+        write!(text, "median {}, 99.9 % {}, worst {}", us(self.median), us(self.p99_9), us(self.worst))
+    }
+}
+
+/// All runs of one contender.
+#[derive(Clone, Debug, Default)]
 struct Pooled {
-    median: u64,
-    p99_9: u64,
-    worst: u64,
-    /// The least and the most of the single runs' medians.
-    medians: (u64, u64),
+    all: Histogram,
+    medians: Vec<Span>,
 }
 
 impl Pooled {
-    fn of(runs: &[Timed]) -> Self {
-        let all = Timed::new(runs.iter().flat_map(Timed::nanos).collect());
-        let medians = || runs.iter().map(|run| run.percentile(0.5));
-        Self {
-            median: all.percentile(0.5),
-            p99_9: all.percentile(0.999),
-            worst: all.percentile(1.0),
-            medians: (medians().min().unwrap_or(0), medians().max().unwrap_or(0)),
-        }
+    /// Adds one run; what it came to.
+    fn add(&mut self, run: &Histogram) -> Times {
+        let times = Times::of(run);
+        self.all.add_all(run);
+        self.medians.push(times.median);
+        times
+    }
+
+    fn least_median(&self) -> Span {
+        self.medians.iter().copied().min().unwrap_or_default()
+    }
+
+    fn greatest_median(&self) -> Span {
+        self.medians.iter().copied().max().unwrap_or_default()
     }
 
     fn json(&self) -> serde_json::Value {
-        let Self { median, p99_9, worst, medians: (least, most) } = self;
-        serde_json::json!({"median": median, "p99_9": p99_9, "worst": worst, "medians_of_runs": [least, most]})
+        let Times { median, p99_9, worst } = Times::of(&self.all);
+        serde_json::json!({
+            "median": median.nanos(), "p99_9": p99_9.nanos(), "worst": worst.nanos(),
+            "medians_of_runs": [self.least_median().nanos(), self.greatest_median().nanos()],
+        })
     }
-}
-
-impl std::fmt::Display for Pooled {
-    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { median, p99_9, worst, .. } = self;
-        write!(text, "median {}, 99.9 % {}, worst {}", us(*median), us(*p99_9), us(*worst))
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a time for people to read")]
-fn us(nanos: u64) -> String {
-    format!("{:8.2} us", nanos as f64 / 1e3)
 }

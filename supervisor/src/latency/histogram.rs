@@ -74,6 +74,17 @@ impl Histogram {
         self.shortest = self.shortest.shorter(span);
     }
 
+    /// Counts everything that `other` counted.
+    pub fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.longest = self.longest.longer(other.longest);
+        self.shortest = self.shortest.shorter(other.shortest);
+    }
+
     /// How many were counted.
     #[must_use]
     pub const fn count(&self) -> u64 {

@@ -72,7 +72,7 @@ impl Port for End {
 pub struct Shared {
     /// Ends the peer.
     pub stop: AtomicBool,
-    /// The guard has its order and gives its permit.
+    /// The guard gives its permit: the peer has seen the first one.
     pub delivering: AtomicBool,
     /// Frames answered until now.
     pub answered: AtomicU64,
@@ -120,7 +120,14 @@ struct Course {
     alive: u8,
     next: Ticks,
     place: usize,
+    delivering: bool,
     asked: Option<Ticks>,
+}
+
+impl Course {
+    const fn from(next: Ticks) -> Self {
+        Self { pulses: 0, alive: 0, next, place: 0, delivering: false, asked: None }
+    }
 }
 
 impl Peer {
@@ -129,7 +136,7 @@ impl Peer {
     #[must_use]
     pub fn run(mut self) -> (Self, Answers) {
         let mut answers = Answers::default();
-        let mut course = Course { pulses: 0, alive: 0, next: clock::now().after(self.period), place: 0, asked: None };
+        let mut course = Course::from(clock::now().after(self.period));
         while !self.shared.stop.load(Ordering::Relaxed) {
             let now = clock::now();
             let due = course.asked.map_or(course.next, |asked| asked.after(ANSWER_PATIENCE));
@@ -174,6 +181,10 @@ impl Peer {
                     self.shared.answered.store(answers.latency.count(), Ordering::Relaxed);
                     self.shared.longest.fetch_max(latency.nanos(), Ordering::Relaxed);
                 }
+                (PermitState::Permit, None) if !course.delivering => {
+                    course.delivering = true;
+                    self.shared.delivering.store(true, Ordering::Relaxed);
+                }
                 _ => {}
             }
         }
@@ -193,8 +204,7 @@ impl Peer {
     fn ask(&mut self, course: &mut Course, answers: &mut Answers) {
         let percent = SPACING_PERCENT.get(course.place).copied().unwrap_or(100);
         course.place = (course.place + 1) % SPACING_PERCENT.len();
-        let delivering = self.shared.delivering.load(Ordering::Relaxed);
-        let pulses = if delivering { course.pulses + 1 } else { course.pulses };
+        let pulses = if course.delivering { course.pulses + 1 } else { course.pulses };
         let reading = DoseReading {
             flags: 0,
             pulses: (pulses % (1 << 16)) as u16,
@@ -215,7 +225,7 @@ impl Peer {
             return;
         }
         course.alive = next_alive(course.alive);
-        if delivering {
+        if course.delivering {
             answers.sent += 1;
             course.pulses = pulses;
             course.asked = Some(asked);
