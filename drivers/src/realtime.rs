@@ -1,12 +1,15 @@
-//! What makes the process and its guard threads real-time: locked memory, a fixed priority, a core, exact timers.
+//! What makes the process and its guard threads real-time: locked memory, processors that do not doze, a fixed priority, a
+//! core, exact timers.
 //!
 //! Everything here is asked for and may be refused; a [`Refusal`] says what, and what to grant. Whether the service goes
 //! on without it is for its configuration to say. Call [`prepare_process`] before the first thread is started.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Write};
+use std::mem;
+use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
 use beam_core::units::Span;
@@ -22,6 +25,8 @@ use nix::unistd::Pid;
 pub const STACK_BYTES: usize = 256 << 10;
 /// How much of its stack a thread touches before it starts to work.
 const PREFAULTED_BYTES: usize = 128 << 10;
+/// Where the longest time that a processor may take to wake is told, in us.
+const DMA_LATENCY: &str = "/dev/cpu_dma_latency";
 /// Memory that may be locked before a limit is taken for too small: the process stays far below it.
 const LOCKED_BYTES_MIN: u64 = 256 << 20;
 
@@ -40,18 +45,32 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What the whole process wishes for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ProcessWish {
-    /// Keep all memory, now and later, in RAM.
-    pub lock_memory: bool,
+/// Fits the process for real time, until it ends: all memory, now and later, stays in RAM, and processors wake at once. Call
+/// it first in `main`, while there is one thread.
+#[must_use]
+pub fn prepare_process() -> Vec<Refusal> {
+    keep_the_heap();
+    let awake = wake_at_once(Path::new(DMA_LATENCY)).map(|held| {
+        // the kernel forgets the wish when the file is closed, which is when the process ends
+        mem::forget(held);
+    });
+    [lock_memory(), awake].into_iter().filter_map(Result::err).collect()
 }
 
-/// Fits the process for real time. Call it first in `main`, while there is one thread.
-#[must_use]
-pub fn prepare_process(wish: ProcessWish) -> Vec<Refusal> {
-    keep_the_heap();
-    if wish.lock_memory { lock_memory().err().into_iter().collect() } else { Vec::new() }
+/// Tells the kernel that no processor may fall into a sleep that takes time to wake from, as long as what is returned stays
+/// open. None where the kernel manages no such sleep and has no device for it.
+fn wake_at_once(device: &Path) -> Result<Option<File>, Refusal> {
+    let told = OpenOptions::new().write(true).open(device).and_then(|mut file| {
+        file.write_all(&0_i32.to_ne_bytes())?;
+        Ok(Some(file))
+    });
+    told.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(None),
+        _ => Err(Refusal {
+            what: format!("processors that wake at once refused ({}: {error})", device.display()),
+            grant: "let the service write that device: DeviceAllow= in the unit, and the udev rule that comes with it",
+        }),
+    })
 }
 
 /// Makes glibc keep what it has. Freed memory that goes back to the kernel is unmapped on all cores at once, which

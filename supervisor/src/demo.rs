@@ -13,7 +13,7 @@ use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
-use beam_drivers::realtime::{ProcessWish, ThreadWish, prepare_process};
+use beam_drivers::realtime::{ThreadWish, prepare_process};
 use beam_drivers::sim::{Injection, RealTimeUnit, Unit};
 use beam_drivers::socketpair::PairPort;
 
@@ -109,8 +109,7 @@ pub fn fast(wish: &Wish) -> io::Result<Report> {
 /// When a socket, a thread or the record cannot be made.
 pub fn real_time(wish: &Wish) -> io::Result<Report> {
     let Prepared { machine, order, .. } = &wish.prepared;
-    let mut refusals: Vec<String> =
-        prepare_process(ProcessWish { lock_memory: true }).iter().map(ToString::to_string).collect();
+    let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
     let mut unit = RealTimeUnit::new(wish.unit());
     let ports = open_ports(&mut unit, machine)?;
     let unit = unit.start()?;

@@ -27,7 +27,7 @@ use beam_core::record::Body;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{BEAM_CHARGE, GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
 use beam_drivers::clock;
-use beam_drivers::realtime::{ProcessWish, Refusal, ThreadFaults, ThreadWish, prepare_process, spawn, thread_faults};
+use beam_drivers::realtime::{Refusal, ThreadFaults, ThreadWish, prepare_process, spawn, thread_faults};
 use beam_drivers::socketcan::SocketCanPort;
 use beam_drivers::socketpair::{PairPort, pair};
 use beam_drivers::wait::wait;
@@ -126,7 +126,7 @@ struct Started {
 /// # Errors
 /// When a socket, an interface or a thread cannot be had; the text says what to do.
 pub fn measure(wish: &Wish, signals: &SignalFd, mut show: impl FnMut(&Far)) -> io::Result<Measurement> {
-    let mut refused = prepare_process(ProcessWish { lock_memory: true });
+    let mut refused = prepare_process();
     let machine = endless::machine(&wish.machine);
     let shared = Arc::new(Shared::default());
     let (ports, peer) = open(wish, &machine, &shared)?;

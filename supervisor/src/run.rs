@@ -13,7 +13,7 @@ use beam_core::frame::Bus;
 use beam_core::wire::Guard;
 use beam_drivers::clock;
 use beam_drivers::interface::interface_facts;
-use beam_drivers::realtime::{ProcessWish, ThreadWish, prepare_process};
+use beam_drivers::realtime::{ThreadWish, prepare_process};
 use beam_drivers::socketcan::SocketCanPort;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -68,8 +68,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let signals = block_signals()?;
     let _held_until_the_end = hold_buses(&wish.site)?;
     let mut ids = open_ids(&wish)?;
-    let mut refusals: Vec<String> =
-        prepare_process(ProcessWish { lock_memory: true }).iter().map(ToString::to_string).collect();
+    let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
     let machine = wish.prepared.machine;
     let ports = open_buses(&wish)?;
     examine_buses(&wish.site);

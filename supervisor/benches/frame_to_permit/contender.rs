@@ -11,7 +11,7 @@ use beam_core::machine::Machine;
 use beam_core::note::Command;
 use beam_core::units::Span;
 use beam_core::wire::{Guard, MON1_DOSE};
-use beam_drivers::realtime::{self, ProcessWish, ThreadWish};
+use beam_drivers::realtime::{self, ThreadWish};
 use beam_drivers::socketpair::{PairPort, pair};
 use beam_supervisor::config::shipped;
 use beam_supervisor::hot::{self, Ports};
@@ -36,7 +36,7 @@ pub struct Setting {
 impl Setting {
     /// Fits this thread for sending, one priority above the contenders, and says where those shall run.
     pub fn take_place(priority: u8) -> Self {
-        let _refused = realtime::prepare_process(ProcessWish { lock_memory: true });
+        let _refused = realtime::prepare_process();
         let two = thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
         let wish = ThreadWish::guard(priority.saturating_add(1).min(99), two.then_some(0));
         let granted = realtime::prepare_thread(wish).is_empty();
@@ -140,7 +140,7 @@ fn machine() -> Machine {
 
 /// Dose guard 1 with its rings, in a thread set up as in the service; never returns while the bus lives.
 pub fn run_guard(wish: ThreadWish) {
-    let _refused = realtime::prepare_process(ProcessWish { lock_memory: true });
+    let _refused = realtime::prepare_process();
     let socket = io::stdin().as_fd().try_clone_to_owned().expect("standard input is the bus");
     let ([mut seat, ..], [mut line, ..]) = seat_guards(&machine());
     for command in [Command::Arm { delivery: 1, order: endless::order() }, Command::Deliver] {

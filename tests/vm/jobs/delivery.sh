@@ -38,6 +38,7 @@ install_service() {
     mkdir -p "${signal#disk:}" && mount -t tmpfs -o size=4m tmpfs "${signal#disk:}" || return
   fi
   systemd-sysusers && sysctl --quiet --system >/dev/null || return
+  udevadm control --reload && udevadm trigger --sysname-match=cpu_dma_latency --settle || return
   mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
   cp -r "$SHARE"/configs/. /etc/beam-supervisor/
   local from
