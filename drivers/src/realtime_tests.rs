@@ -75,3 +75,25 @@ fn a_prepared_stack_faults_no_more() {
     .unwrap();
     assert!(after.minor <= before.minor + 1, "{before:?} {after:?}");
 }
+
+#[test]
+fn context_switches_of_a_thread_are_read_by_its_name() {
+    let (asks, asked) = std::sync::mpsc::channel::<()>();
+    let thread = spawn("a-name-of-many-bytes", ThreadWish::default(), move |_| asked.iter().count()).unwrap();
+    let switches = || context_switches("a-name-of-many-bytes").map(|[voluntary, _]| voluntary);
+    asks.send(()).unwrap();
+    let before = loop {
+        // the thread has its name a moment after it was started
+        if let Some(count) = switches() {
+            break count;
+        }
+    };
+    for _ in 0..20 {
+        asks.send(()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(switches().unwrap() > before);
+    drop(asks);
+    thread.join().unwrap();
+    assert_eq!(context_switches("nobody"), None);
+}

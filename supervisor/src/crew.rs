@@ -17,6 +17,12 @@ use crate::wiring::{hears, permit_bus};
 /// How long the threads may take to fit themselves.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The name of a guard's thread, as the kernel and its tools show it.
+#[must_use]
+pub fn thread_name(guard: Guard) -> String {
+    format!("guard-{}", guard.name().replace(' ', ""))
+}
+
 /// The running guards.
 #[derive(Debug)]
 pub struct Crew {
@@ -56,8 +62,7 @@ pub fn start<P: Port + 'static>(seats: [Seat; 4], ports: [Ports<P>; 4], wishes: 
     for ((mut seat, mut ports), wish) in seats.into_iter().zip(ports).zip(wishes) {
         let ready = ready.clone();
         let who = seat.who();
-        let name = format!("guard-{}", who.name().replace(' ', ""));
-        threads.push(spawn(&name, wish, move |refusals| {
+        threads.push(spawn(&thread_name(who), wish, move |refusals| {
             let _nobody_waits_any_more = ready.send((who, refusals));
             drop(ready);
             run(&mut seat, &mut ports);

@@ -265,8 +265,7 @@ fn start(
     for ((mut seat, mut ports), wish) in seats.into_iter().zip(ports).zip(wishes) {
         let (ready, refusals) = std::sync::mpsc::channel();
         let (who, worst) = (seat.who(), Arc::clone(worst));
-        let name = format!("guard-{}", who.name().replace(' ', ""));
-        let thread = spawn(&name, wish, move |refusals| {
+        let thread = spawn(&crew::thread_name(who), wish, move |refusals| {
             let _nobody_waits_any_more = ready.send(refusals);
             drop(ready);
             let mut lateness = Histogram::default();

@@ -30,6 +30,7 @@ const LATENCY_BUCKETS: [f64; 13] =
 const CHAMBERS: [&str; 2] = ["1", "2"];
 const BUSES: [&str; 2] = ["A", "B"];
 const FRAME_RESULTS: [&str; 4] = ["fresh", "lost", "repeated", "distrusted"];
+const SWITCHES: [&str; 2] = ["voluntary", "involuntary"];
 const GATE_STATES: [&str; 4] = ["closed", "open", "latched", "unknown"];
 const ENDS: [EndedBy; 6] = [
     EndedBy::Guard(Guard::Dose1),
@@ -73,6 +74,7 @@ struct GuardNumbers {
     latency: [Histogram; 4],
     latency_max: [Gauge; 4],
     page_faults: [IntCounter; 4],
+    switches: [[IntCounter; SWITCHES.len()]; 4],
     ring_full: [IntCounter; 4],
 }
 
@@ -178,6 +180,8 @@ impl GuardNumbers {
         let latency_max = add.gauges("beamsup_frame_to_permit_max_seconds", help, "guard")?;
         let help = "Page faults of a guard's thread.";
         let page_faults = add.counters("beamsup_guard_page_faults_total", help, &["guard"])?;
+        let help = "Times that a guard's thread waited (voluntary) or another took its processor (involuntary).";
+        let switches = add.counters("beamsup_guard_context_switches_total", help, &["guard", "kind"])?;
         let help = "Entries that a guard's full ring did not take.";
         let ring_full = add.counters("beamsup_ring_full_total", help, &["guard"])?;
         Ok(Self {
@@ -188,6 +192,7 @@ impl GuardNumbers {
             latency: by_guard(|guard| latency.with_label_values(&[guard])),
             latency_max: by_guard(|guard| latency_max.with_label_values(&[guard])),
             page_faults: by_guard(|guard| page_faults.with_label_values(&[guard])),
+            switches: by_guard(|guard| SWITCHES.map(|kind| switches.with_label_values(&[guard, kind]))),
             ring_full: by_guard(|guard| ring_full.with_label_values(&[guard])),
         })
     }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use beam_core::fault::Fault;
 use beam_core::note::Note;
 use beam_core::record::Body;
 use beam_core::session::SessionNote;
 use beam_core::units::Dose;
 use beam_core::wire::Guard;
+use beam_drivers::realtime::context_switches;
 
 use crate::conductor::Entry;
+use crate::crew::thread_name;
 use crate::desk::View;
 use crate::metrics::Metrics;
 
@@ -71,6 +74,20 @@ impl Publisher {
             }
             Note::Health { frames, .. } => metrics.set_frames(guard, *frames),
             Note::Warning(_) | Note::Reached | Note::Interrupted { .. } => {}
+        }
+    }
+
+    /// A fault that the service itself found.
+    pub fn fault(&self, fault: Fault) {
+        self.metrics.count_fault(fault);
+    }
+
+    /// What the kernel counts for each guard's thread. To be called now and then.
+    pub fn context_switches(&self) {
+        for guard in Guard::ALL {
+            if let Some(totals) = context_switches(&thread_name(guard)) {
+                self.metrics.set_context_switches(guard, totals);
+            }
         }
     }
 

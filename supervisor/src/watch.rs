@@ -79,6 +79,7 @@ impl Watch<'_> {
                 next_feed = now.after(feed_every);
                 told(service::feed_watchdog());
                 told(service::status(&status_line(&view)));
+                self.publisher.context_switches();
             }
             self.publisher.losses(&view);
             self.remember(&view, &mut remembered);
@@ -128,6 +129,7 @@ impl Watch<'_> {
             && !self.told_unrecorded.replace(true)
         {
             warn!("{}", unrecorded_line(why));
+            self.publisher.fault(Fault::RecordUnwritable);
         }
     }
 

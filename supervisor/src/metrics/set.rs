@@ -126,6 +126,13 @@ impl Metrics {
         raise(&self.guards.page_faults[guard.index()], total);
     }
 
+    /// Context switches of a guard's thread since it started, voluntary and involuntary.
+    pub fn set_context_switches(&self, guard: Guard, totals: [u64; 2]) {
+        for (counter, total) in self.guards.switches[guard.index()].iter().zip(totals) {
+            raise(counter, total);
+        }
+    }
+
     /// Entries that a guard's full ring did not take since the start.
     pub fn set_ring_full(&self, guard: Guard, total: u64) {
         raise(&self.guards.ring_full[guard.index()], total);

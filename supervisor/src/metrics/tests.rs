@@ -36,6 +36,7 @@ fn delivered() -> Metrics {
     metrics.observe_lateness(Guard::Time, Span::from_micros(20));
     metrics.observe_frame_to_permit(Guard::Dose2, Span::from_millis(3));
     metrics.set_page_faults(Guard::Interlock, 4);
+    metrics.set_context_switches(Guard::Time, [9, 1]);
     metrics.set_ring_full(Guard::Interlock, 5);
     metrics.set_records_lost(6);
     metrics.set_realtime_refusals(2);
@@ -86,6 +87,9 @@ fn setters_show_base_units() {
         "beamsup_guard_lateness_seconds_bucket{guard=\"time\",le=\"0.000025\"} 1",
         "beamsup_guard_lateness_max_seconds{guard=\"time\"} 0.00004",
         "beamsup_frame_to_permit_max_seconds{guard=\"dose 2\"} 0.003",
+        "beamsup_guard_context_switches_total{guard=\"time\",kind=\"voluntary\"} 9",
+        "beamsup_guard_context_switches_total{guard=\"time\",kind=\"involuntary\"} 1",
+        "beamsup_guard_page_faults_total{guard=\"interlock\"} 4",
         "beamsup_realtime_refusals 2",
         "beamsup_period_scale 20",
         "beamsup_observe 1",
