@@ -65,11 +65,20 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn add(&mut self, span: Span) {
-        if let Some(count) = self.counts.get_mut(index(span.nanos())) {
-            *count += 1;
+        self.add_many(span, 1);
+    }
+
+    /// Counts the same duration `times` times.
+    #[inline]
+    pub fn add_many(&mut self, span: Span, times: u64) {
+        if times == 0 {
+            return;
         }
-        self.count += 1;
-        self.sum = self.sum.saturating_add(span.nanos());
+        if let Some(count) = self.counts.get_mut(index(span.nanos())) {
+            *count += times;
+        }
+        self.count += times;
+        self.sum = self.sum.saturating_add(span.nanos().saturating_mul(times));
         self.longest = self.longest.longer(span);
         self.shortest = self.shortest.shorter(span);
     }
