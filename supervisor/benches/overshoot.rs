@@ -8,26 +8,18 @@
 //! With the lease no pulse may come beyond the target at any rate, under any load: one that does ends the benchmark with exit
 //! code 1. Without it the beam ends when the gate hears of it, so that what comes too late is what bus and guards cost.
 
-#[path = "load/mod.rs"]
+mod at_rate;
 mod load;
 
 use std::collections::BTreeMap;
 use std::env;
 use std::process::ExitCode;
 
-use beam_supervisor::config::{Plan, Profile, parse_plan, parse_profile, shipped};
 use beam_supervisor::demo::{self, Wish};
-use beam_supervisor::prepared::Prepared;
 use load::Load;
 
 /// Pulses in a second, and how many are planned: two to four seconds of beam.
 const RATES: [(u32, u32); 5] = [(5, 20), (30, 60), (100, 200), (400, 800), (1000, 2000)];
-/// The machine whose profile is taken to other rates.
-const MACHINE: &str = "uhdr-research-1khz";
-/// What is planned at every rate, in MU: little more than the least that a plan may prescribe.
-const PLANNED_MU: f64 = 60.0;
-/// Charge of a pulse in pC, whatever its dose, so that it fits the chambers' full scale.
-const PICOCOULOMBS: f64 = 600.0;
 /// Half a pulse is as near as a whole pulse comes; the rest is the noise of the last one (1 %, three standard deviations and
 /// the chamber's own).
 const NEAREST: f64 = 0.5 + 0.04;
@@ -130,8 +122,7 @@ impl Row {
 
 /// Delivers once.
 fn deliver(rate: u32, pulses: u32, lease: bool, seed: u64) -> Result<Delivery, String> {
-    let prepared =
-        Prepared::new(&profile(rate, pulses, lease)?, &plan()?).map_err(|problems| format!("{problems:?}"))?;
+    let prepared = at_rate::prepared(rate, pulses, lease)?;
     let wish = Wish { prepared, fault: None, seed, records: None, show_progress: false };
     let report = demo::real_time(&wish).map_err(|error| error.to_string())?;
     if report.pulses == 0 {
@@ -139,37 +130,7 @@ fn deliver(rate: u32, pulses: u32, lease: bool, seed: u64) -> Result<Delivery, S
     }
     // on a computer that is too busy a guard is late, and ends the beam early: that is no pulse too many
     let early = report.fault.and_then(|fault| Some(fault.get("code")?.as_str()?.to_owned()));
-    let beyond = (report.delivered_mu[0] - PLANNED_MU) / (PLANNED_MU / f64::from(pulses)) - NEAREST;
+    let beyond = (report.delivered_mu[0] - report.planned.planned_mu) / at_rate::pulse_mu(pulses) - NEAREST;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few pulses")]
     Ok(Delivery { beyond: beyond.ceil().max(0.0) as u32, early })
-}
-
-fn file(files: &[shipped::ShippedFile]) -> Result<&shipped::ShippedFile, String> {
-    files.iter().find(|file| file.machine == MACHINE).ok_or_else(|| format!("no {MACHINE}"))
-}
-
-/// The profile at another rate: several pulses may be under way only where a round trip takes longer than a period.
-fn profile(rate: u32, pulses: u32, lease: bool) -> Result<Profile, String> {
-    let dose = PLANNED_MU / f64::from(pulses);
-    let changed = |line: &str| match line.split(" =").next() {
-        Some("pulse-rate-hz") => format!("pulse-rate-hz = {rate}"),
-        Some("mu-per-pulse") => format!("mu-per-pulse = {dose}"),
-        Some("pc-per-mu") => format!("pc-per-mu = {}", PICOCOULOMBS / dose),
-        Some("window-pulses") => format!("window-pulses = {}", (rate / 100).max(1)),
-        Some("pulse-lease") if !lease => "pulse-lease = false\nbeam-inhibit = \"none: it is simulated\"".to_owned(),
-        _ => line.to_owned(),
-    };
-    let text: Vec<String> = file(shipped::MACHINES)?.text.lines().map(changed).collect();
-    parse_profile("overshoot.toml", &text.join("\n")).map_err(|problems| format!("{problems:?}"))
-}
-
-fn plan() -> Result<Plan, String> {
-    let changed = |line: &str| match line.split(" =").next() {
-        Some("prescription-gy") => format!("prescription-gy = {}", PLANNED_MU * 0.9 / 100.0),
-        Some("monitor-units") => format!("monitor-units = {PLANNED_MU}"),
-        Some("monitor-units-check") => format!("monitor-units-check = {PLANNED_MU}"),
-        _ => line.to_owned(),
-    };
-    let text: Vec<String> = file(shipped::PLANS)?.text.lines().map(changed).collect();
-    parse_plan("overshoot.toml", &text.join("\n")).map_err(|problems| format!("{problems:?}"))
 }
