@@ -156,7 +156,7 @@ pub const CHECKS: [Check; 18] = [
             "trips_up_to_the_live_counter_that_went_on_after_the_death",
             "holds_the_recorded_dose_when_every_counter_began_anew",
             "trips_the_next_start_until_a_person_takes_the_mark_away",
-            "trips_the_next_start_when_the_end_is_the_physicists_or_none",
+            "trips_the_next_start_after_whatever_was_not_as_planned",
             "trips_on_a_full_disk_while_it_writes_and_says_where",
             "trips_what_could_not_be_written_as_a_fault_that_stands_until_a_restart",
         ],

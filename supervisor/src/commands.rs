@@ -1,7 +1,7 @@
 //! What each command does between its arguments and its exit code. A person's words go to standard output, progress and
 //! errors to standard error; with `--json` standard output holds one JSON document.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use beam_core::fault::Fault;
@@ -177,10 +177,10 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
     };
     match run::run(wish) {
         Ok(report) => {
-            if let Some(report) = report {
-                print!("{}", report.text());
-            }
-            Ok(exit::DONE)
+            let Some(report) = report else { return Ok(exit::DONE) };
+            // `print!` would panic where nobody reads, and what dies is started again
+            let _nobody_may_read_it = std::io::stdout().write_all(report.text().as_bytes());
+            Ok(verdict(&report))
         }
         Err(error) => {
             let code = match &error {

@@ -86,8 +86,10 @@ impl DeliveryIds {
     /// # Errors
     /// [`IdError::Present`] when there is a counter already, [`IdError::Io`] when it cannot be made durable.
     pub fn enter(directory: &Path, next: u16) -> Result<Self, IdError> {
-        if let Ok(present) = Self::open(directory) {
-            return Err(IdError::Present(present.path, present.last));
+        match Self::open(directory) {
+            Ok(present) => return Err(IdError::Present(present.path, present.last)),
+            Err(IdError::Missing(_) | IdError::Unreadable(..)) => {}
+            Err(error) => return Err(error),
         }
         let path = directory.join(FILE_NAME);
         fs::create_dir_all(directory).map_err(|error| IdError::Io(path.clone(), error))?;
@@ -132,6 +134,13 @@ const fn before(id: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_counter_that_cannot_be_read_now_is_not_entered_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FILE_NAME)).unwrap();
+        assert!(matches!(DeliveryIds::enter(folder.path(), 1), Err(IdError::Io(..))));
+    }
 
     #[test]
     fn every_process_goes_on_where_the_last_one_stopped() {

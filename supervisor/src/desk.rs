@@ -68,7 +68,7 @@ impl View {
         self.unrecorded.get().map(String::as_str)
     }
 
-    /// Tells that something could not be written. It stands against the next beam as F-810, until a restart; it ends none,
+    /// Tells that something could not be written. It stands against the next arming as F-810, until a restart; it ends no beam,
     /// because a patient who is left half treated is worse off than a record.
     pub fn cannot_record(&self, why: String) {
         let _the_first_reason_stays = self.unrecorded.set(why);
@@ -240,8 +240,22 @@ mod tests {
         view.cannot_record("something later".to_owned());
         assert_eq!(view.unrecorded(), Some("the disk is full"));
         assert!(stands());
-        assert!(desk.stop_recording().unwrap().is_none());
-        assert!(stands());
+        desk.stop();
+    }
+
+    #[test]
+    fn trips_a_recorder_that_fails_while_it_writes_as_a_fault_that_outlives_it() {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let (_seats, lines) = seat_guards(&machine);
+        let desk = Desk::start(Conductor::new(&machine, lines), FaultSet::EMPTY, |_| {}).unwrap();
+        let view = desk.view();
+        desk.record(Recorder::that_has_failed()).unwrap();
+        while view.unrecorded().is_none() {
+            std::thread::sleep(TURN);
+        }
+        assert!(desk.stop_recording().unwrap().is_some());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(view.progress().standing().contains(&Fault::RecordUnwritable));
         desk.stop();
     }
 }

@@ -192,6 +192,7 @@ impl DoseJournal {
         line.began = shared.live.counters;
         shared.line = Some(line);
         shared.failed = None;
+        drop(shared);
         line.write(&self.directory)
     }
 

@@ -205,6 +205,13 @@ impl Progress {
         self.standing.iter().fold(self.service_standing, |set, &one| set.union(one)).iter().collect()
     }
 
+    /// Whether the delivery was ended by dose 1 at its preset, without a fault.
+    #[must_use]
+    pub fn is_as_planned(&self) -> bool {
+        let by_dose = self.ended_by == Some(EndedBy::Guard(Guard::Dose1));
+        self.state == State::Complete && by_dose && self.faults.is_empty()
+    }
+
     /// Whether the delivery has ended, or none was begun.
     #[must_use]
     pub const fn is_over(&self) -> bool {

@@ -158,6 +158,16 @@ mod tests {
 
     const ENTRY: Entry = Entry::Session(Ticks::ZERO, SessionNote::State(State::Ready));
 
+    impl Recorder {
+        /// One whose thread has ended already, because the disk was full.
+        pub(crate) fn that_has_failed() -> Self {
+            let (sender, _nobody_receives) = bounded(1);
+            let thread = spawn("recorder", ThreadWish::default(), |_| Err(io::Error::other("full"))).unwrap();
+            let failure = Arc::new(OnceLock::from("full".to_owned()));
+            Self { sender, thread, folder: PathBuf::new(), lost: 0, failure }
+        }
+    }
+
     fn recorder(folder: &Path) -> Recorder {
         Recorder::start_in(folder.to_owned(), ["can0".to_owned(), "can1".to_owned()], Ticks::ZERO).unwrap()
     }

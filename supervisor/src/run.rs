@@ -85,7 +85,8 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let history = FaultHistory::new(&wish.site.state_directory);
     let found = mark.delivery();
     let unclean = found.is_some() && found != wish.output_check_done;
-    let standing = standing(unclean, &history, wish.repeated_fault_cleared)?;
+    // nor does a flag that was left in the command line clear what came after it
+    let standing = standing(unclean, &history, wish.repeated_fault_cleared && !unclean)?;
     let journal = DoseJournal::start(&wish.site.state_directory)?;
     let metrics = Arc::new(Metrics::for_this_build()?);
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, false);
@@ -99,7 +100,10 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     })?;
     serve(&wish.site, metrics, desk.view())?;
     announce(&wish);
-    let arms = wish.arm_now && standing.is_empty();
+    let arms = wish.arm_now && standing.is_empty() && wish.next_delivery_id.is_none();
+    if wish.arm_now && wish.next_delivery_id.is_some() {
+        warn!("the delivery counter was entered, so nothing is armed: start again without --next-delivery-id");
+    }
     let (mut wish, mut continues) = (wish, None);
     if let Some(delivery) = found {
         let rest = Rest::of(delivery, &wish.site.state_directory, &journal);
@@ -110,11 +114,15 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
                 (wish.prepared, continues) = rest.accept(accepted, &wish.prepared).map_err(RunError::Remaining)?;
             }
             info!("{}", rest.checked());
-            mark.clear()?;
+            // the delivery that begins now puts its own mark in the place of this one
+            if !arms {
+                mark.clear()?;
+            }
         }
-    } else if wish.accept_remaining.is_some() {
-        let what = "--accept-remaining: no delivery ended uncleanly here\n    fix: start without it";
-        return Err(RunError::Remaining(what.to_owned()));
+    } else if wish.accept_remaining.is_some() || wish.output_check_done.is_some() {
+        // left in a command line, they would speak for a person after the next death
+        let what = "--output-check-done, --accept-remaining: no delivery ended uncleanly here";
+        return Err(RunError::Remaining(format!("{what}\n    fix: start without them")));
     }
     let (continues, journal, history) = (continues, &journal, &history);
     let watch = Watch {
@@ -131,13 +139,17 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     };
     let report = watch.until_stopped(&mut ids, arms)?;
     let view = desk.view();
-    let is_clean = report.is_some() && ended_cleanly(&view.progress()) && view.unrecorded().is_none();
     desk.stop();
     crew.join();
-    // The very last: whatever ends this process before, a thread that never comes back among them, leaves the mark, and
-    // the process that systemd starts instead arms nothing.
-    if is_clean {
-        mark.clear()?;
+    let is_whole = view.unrecorded().is_none() && view.lost_records() == [0; 4];
+    // The very last that can fail: whatever ends this process before, a thread that never comes back among them, leaves the
+    // mark, and the process that systemd starts instead arms nothing. From here on it ends without being started again.
+    if report.is_some()
+        && is_whole
+        && ended_cleanly(&view.progress())
+        && let Err(error) = mark.clear()
+    {
+        warn!("the mark of the delivery's end could not be taken away: {error}");
     }
     Ok(report)
 }

@@ -1,9 +1,9 @@
 //! The mark of a delivery that has begun and not ended cleanly. It is on the disk before the first frame of the delivery,
-//! and its removal is the last thing that a process does: when the delivery is over without a fault that a physicist must
-//! clear, its record is whole, and every thread has come to its end.
+//! and goes away when a process ends in order after a delivery that came out as planned or never began: session and guards
+//! have come to their end, the record is whole, and nothing is left to do that could fail.
 //!
 //! A process that starts and finds the mark arms nothing: its predecessor died or hung, in mid-beam or after it, lost its
-//! power, or ended by a dosimetry fault, and the patient may have had a part of the dose. Only a person who has done the output check and knows
+//! power, was asked to stop in mid-beam, or found a fault, and the patient may have had a part of the dose. Only a person who has done the output check and knows
 //! the delivery by its id takes the mark away.
 
 use std::fs::{self, File, OpenOptions};
@@ -56,7 +56,7 @@ impl UncleanEnd {
     /// Takes the mark away.
     ///
     /// # Errors
-    /// When it cannot be removed; then the next start finds it, which is the safe side.
+    /// When it cannot be removed, or its removal is not yet durable; in doubt the next start finds it, which is the safe side.
     pub fn clear(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Ok(()) => self.sync_folder(),
@@ -70,20 +70,21 @@ impl UncleanEnd {
     }
 }
 
-/// Whether a delivery that came so far needs no person before the next one: it is over or never began, and no fault of it
-/// is the physicist's to clear. Only an orderly end of the process makes a clean end of it.
+/// Whether a delivery that came so far needs no person before the next one: it came out as planned, or never began, and
+/// no fault of it is the physicist's to clear. Only an orderly end of the process makes a clean end of it.
 #[must_use]
 pub fn ended_cleanly(progress: &Progress) -> bool {
     let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
     let is_physicists = |fault: &(_, _, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
-    (progress.is_over() || never_armed) && !progress.faults.iter().any(is_physicists)
+    (progress.is_as_planned() || never_armed) && !progress.faults.iter().any(is_physicists)
 }
 
 #[cfg(test)]
 mod tests {
     use beam_core::fault::Fault;
-    use beam_core::session::SessionNote;
+    use beam_core::session::{EndedBy, SessionNote};
     use beam_core::units::Ticks;
+    use beam_core::wire::Guard;
 
     use super::*;
     use crate::conductor::Entry;
@@ -106,23 +107,32 @@ mod tests {
         progress
     }
 
+    const AS_PLANNED: [SessionNote; 2] =
+        [SessionNote::Ended(EndedBy::Guard(Guard::Dose1)), SessionNote::State(State::Complete)];
+
     fn tripped_by(fault: Fault) -> Progress {
         told(&[SessionNote::Fault(FaultReport::of(fault)), SessionNote::State(State::Tripped)])
     }
 
     #[test]
-    fn trips_the_next_start_when_the_end_is_the_physicists_or_none() {
-        assert!(!ended_cleanly(&tripped_by(Fault::NoPulse)));
+    fn trips_the_next_start_after_whatever_was_not_as_planned() {
+        for fault in [Fault::NoPulse, Fault::GuardSilent, Fault::OperatorStop] {
+            assert!(!ended_cleanly(&tripped_by(fault)), "{fault:?}");
+        }
+        // somebody asked for the end, and a part of the dose is not given
+        let stopped = [SessionNote::Ended(EndedBy::Operator), SessionNote::State(State::Complete)];
+        assert!(!ended_cleanly(&told(&stopped)));
+        let [ended, complete] = AS_PLANNED;
+        assert!(!ended_cleanly(&told(&[ended, SessionNote::Fault(FaultReport::of(Fault::NoPulse)), complete])));
         for state in [State::Proving, State::Armed, State::Delivering, State::Interrupted] {
             assert!(!ended_cleanly(&told(&[SessionNote::State(state)])), "{state:?}");
         }
     }
 
     #[test]
-    fn holds_when_the_delivery_is_over_or_never_began() {
-        assert!(ended_cleanly(&told(&[SessionNote::State(State::Complete)])));
+    fn holds_when_the_delivery_was_as_planned_or_never_began() {
+        assert!(ended_cleanly(&told(&AS_PLANNED)));
         assert!(ended_cleanly(&told(&[SessionNote::State(State::Ready)])));
-        assert!(ended_cleanly(&tripped_by(Fault::OperatorStop)));
     }
 
     #[test]

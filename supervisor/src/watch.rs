@@ -15,10 +15,10 @@ use beam_drivers::clock;
 use nix::sys::signalfd::SignalFd;
 use tracing::{info, warn};
 
-use crate::autopilot::Autopilot;
+use crate::autopilot::{AFTER_BEAM, Autopilot};
 use crate::delivery_ids::DeliveryIds;
 use crate::describe::mu;
-use crate::desk::{Desk, View};
+use crate::desk::{Desk, Gone, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
 use crate::publish::Publisher;
@@ -96,11 +96,20 @@ impl Watch<'_> {
         self.remember(&view, &mut remembered);
         if let Some(interrupted) = delivery {
             let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
-            let _beam_is_off_whatever_comes =
-                self.desk.wait_for(&[State::Complete, State::Tripped], Duration::from_secs(1));
+            self.look_on(&view, &mut remembered);
             report = Some(self.finish(&interrupted, &view));
         }
         Ok(report)
+    }
+
+    /// Goes on looking for what comes after the end of a beam: a gate that stays open, a late pulse.
+    fn look_on(&self, view: &View, remembered: &mut FaultSet) {
+        let until = clock::now().after(AFTER_BEAM);
+        while clock::now() < until {
+            told(service::feed_watchdog());
+            self.remember(view, remembered);
+            std::thread::sleep(ROUND);
+        }
     }
 
     /// Keeps every dosimetry fault of a delivery, once.
@@ -114,7 +123,7 @@ impl Watch<'_> {
             if fault.group().is_dosimetry() && !remembered.contains(fault) {
                 *remembered = remembered.with(fault);
                 if let Err(error) = self.history.add(wall_seconds(), fault) {
-                    warn!("the history of dosimetry faults cannot be kept: {error}");
+                    view.cannot_record(format!("the history of dosimetry faults: {error}"));
                 }
             }
         }
@@ -185,14 +194,22 @@ impl Watch<'_> {
         report.notices.extend(clock_set(wall_ahead() - running.wall_ahead));
         self.look_at_the_record(view);
         report.notices.extend(view.unrecorded().map(unrecorded_line));
-        if let Ok(Some(recorder)) = self.desk.stop_recording() {
-            let folder = recorder.folder().display().to_string();
-            report.records = Some(folder.clone());
-            if let Err(error) = recorder.finish(report.json()) {
-                view.cannot_record(format!("{folder}: {error}"));
+        match self.desk.stop_recording() {
+            Ok(Some(recorder)) => {
+                let folder = recorder.folder().display().to_string();
+                report.records = Some(folder.clone());
+                if let Err(error) = recorder.finish(report.json()) {
+                    view.cannot_record(format!("{folder}: {error}"));
+                }
             }
+            Ok(None) | Err(Gone) => view.cannot_record("the session did not give the recorder back".to_owned()),
         }
         self.look_at_the_record(view);
+        if let Some(line) = view.unrecorded().map(unrecorded_line)
+            && !report.notices.contains(&line)
+        {
+            report.notices.push(line);
+        }
         info!("{}", report.text().lines().next().unwrap_or_default());
         report
     }
@@ -226,7 +243,7 @@ fn clock_set(moved: i128) -> Option<String> {
 fn unrecorded_line(why: &str) -> String {
     let fault = Fault::RecordUnwritable;
     let (code, name, cause, fix) = (fault.code(), fault.name(), fault.cause(), fault.action());
-    format!("{code} {name}: {cause} {why}\n    fix: {fix} Then restart; until then nothing is armed")
+    format!("{code} {name}: {cause} {why}\n    fix: {fix} Then start again; the delivery counts as not ended cleanly")
 }
 
 fn status_line(view: &View) -> String {

@@ -76,7 +76,7 @@ def main():
         if kind == "disk":
             said = open(f"{args.results}/service.txt").read()
             must("F-810" in said, "the service said that its record cannot be written (F-810)")
-            must(told["unclean_end"] is not None, f"started again without a whole record, it arms nothing ({told['unclean_end']})")
+            must(told["unclean_end"] is not None, f"the delivery is marked as not ended cleanly ({told['unclean_end']})")
     elif args.killed_at is not None and may_outlive:
         reasons = {r for d in judge["with_beam"] for r in d["trip_reasons"].values()}
         must(reasons - {0, 1}, f"who ended the beam told a reason ({sorted(reasons)})")
@@ -89,8 +89,7 @@ def main():
         must(after <= limit, f"the gate closed {1000 * after:.1f} ms after the kill")
         must(final["state"] != "OPEN", f"the gate ended {final['state']}, {final['cause']}, by {final['closed_by']}")
         must(told["pulses_after"] == 0, f"{told['pulses_after']} pulses after the gate closed")
-        if kind in ("KILL", "panic", "memory"):
-            must(told["unclean_end"] is not None, f"started again, it knows of the unclean end ({told['unclean_end']})")
+        must(told["unclean_end"] is not None, f"started again, it knows of the unclean end ({told['unclean_end']})")
         must(0 < truth["mu"] < args.mu - each, f"the kill ended the beam: {truth['mu']:.3f} MU of {args.mu:g}")
     elif args.fault is None:
         # Half a pulse, three standard deviations of the last pulse, and what the chamber's own noise adds up to.

@@ -50,17 +50,25 @@ install_service() {
   done
   cp -r /etc/beam-supervisor "$RESULTS/config"
   # what a person would enter: the first id of a new machine, or that the output check after the last delivery was done
-  local state=/var/lib/beam-supervisor options=()
-  [[ -e $state/delivery-id ]] || options+=(--next-delivery-id 1)
-  [[ ! -e $state/unclean-end ]] || options+=(--output-check-done "$(cat "$state/unclean-end")")
-  exec_start "${options[*]}"
   systemctl start systemd-networkd || return
   local i
   for i in $(seq 50); do
-    [[ $(cat /sys/class/net/can0/operstate /sys/class/net/can1/operstate) == $'up\nup' ]] && return
+    [[ $(cat /sys/class/net/can0/operstate /sys/class/net/can1/operstate) == $'up\nup' ]] && { person_acts; return; }
     sleep 0.2
   done
   echo "networkd did not bring can0 and can1 up"; networkctl; return 1
+}
+
+# The first id of a new machine takes a start of its own, in which nothing is armed; that the output check after the last
+# delivery was done is said once.
+person_acts() {
+  local state=/var/lib/beam-supervisor options=()
+  if [[ ! -e $state/delivery-id ]]; then
+    exec_start --next-delivery-id 1
+    systemctl start "$unit" && systemctl stop "$unit" beam-supervisor.socket || return
+  fi
+  [[ ! -e $state/unclean-end ]] || options+=(--output-check-done "$(cat "$state/unclean-end")")
+  exec_start "${options[*]}"
 }
 
 # What a person enters is entered once; whatever systemd starts again later must know by itself where it was.

@@ -11,7 +11,7 @@ while (($#)); do
     *) names+=("$1"); shift ;;
   esac
 done
-((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door chambers KILL STOP CONT memory
+((${#names[@]})) || names=(mon1-stuck mon1-silent mon1-saturated mon2-low crc door chambers KILL TERM STOP CONT memory
   panic:guard-dose1 panic:guard-dose2 panic:guard-time panic:guard-interlock panic:session panic:recorder panic:metrics
   pull:can0 pull:can1 down:can0 down:can1
   hold:guard-dose1 hold:guard-dose2 hold:guard-time hold:guard-interlock hold:session hold:recorder hold:metrics
@@ -20,7 +20,7 @@ failed=() all=$RESULTS
 for name in "${names[@]}"; do
   echo "== $name"
   case $name in
-    KILL | STOP | CONT | memory | *:*) how=(--kill "$name") ;;
+    KILL | TERM | STOP | CONT | memory | *:*) how=(--kill "$name") ;;
     *) how=(--fault "$name@$pulse") ;;
   esac
   RESULTS=$all/${name//\//_} bash "$(dirname "$0")/delivery.sh" --scale "$scale" "${how[@]}" || failed+=("$name")
