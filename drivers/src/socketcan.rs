@@ -47,6 +47,19 @@ impl SocketCanPort {
         if let Some(id) = ids.iter().chain(&own_id).find(|&&id| u32::from(id) > libc::CAN_SFF_MASK) {
             return Err(error(Cause::Identifier(*id)));
         }
+        Self::open_with(interface, &filters(ids, own_id), own_id.is_some())
+    }
+
+    /// Opens `interface` for whatever comes, for somebody who looks at the whole bus. A guard has no use for it.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose text says what to do.
+    pub fn open_for_all(interface: &str) -> Result<Self, OpenError> {
+        Self::open_with(interface, &[CanFilter::new(0, 0)], false)
+    }
+
+    fn open_with(interface: &str, filters: &[CanFilter], hears_itself: bool) -> Result<Self, OpenError> {
+        let error = |cause| OpenError { interface: interface.to_owned(), cause };
         // A socket for no interface in particular says whether the kernel knows CAN at all, whatever the name is.
         CanSocket::open_addr(&CanAddr::new(0)).map_err(|cause| error(Cause::of_socket(cause)))?;
         let index = nix::net::if_::if_nametoindex(interface).map_err(|_| error(Cause::Missing))?;
@@ -55,7 +68,7 @@ impl SocketCanPort {
             return Err(error(Cause::Down));
         }
         let socket = CanFdSocket::open_addr(&CanAddr::new(index)).map_err(|cause| error(Cause::of_bind(cause)))?;
-        set_options(&socket, ids, own_id).map_err(|(option, cause)| error(Cause::Option(option, cause)))?;
+        set_options(&socket, filters, hears_itself).map_err(|(option, cause)| error(Cause::Option(option, cause)))?;
         let mut port = Self { socket, dropped: 0, pending: None, told_down: false };
         port.forget_what_came_before_the_filters();
         Ok(port)
@@ -148,20 +161,26 @@ pub(crate) fn send_frame(socket: BorrowedFd<'_>, frame: &Frame) -> Result<(), Un
     }
 }
 
-/// Sets what a guard's socket needs; names the option that was refused.
-fn set_options(socket: &CanFdSocket, ids: &[u16], own_id: Option<u16>) -> Result<(), (&'static str, io::Error)> {
-    // Both formats of each identifier, remote or not, so that a wrong frame of ours is seen and a foreign one is not.
+/// Both formats of each identifier, remote or not, so that a wrong frame of ours is seen and a foreign one is not.
+fn filters(ids: &[u16], own_id: Option<u16>) -> Vec<CanFilter> {
     let standard = libc::CAN_SFF_MASK | libc::CAN_EFF_FLAG;
     let extended = libc::CAN_EFF_MASK | libc::CAN_EFF_FLAG;
-    let filters: Vec<CanFilter> = ids
-        .iter()
+    ids.iter()
         .chain(&own_id)
         .map(|&id| u32::from(id))
         .flat_map(|id| [CanFilter::new(id, standard), CanFilter::new(id | libc::CAN_EFF_FLAG, extended)])
-        .collect();
-    socket.set_filters(&filters).map_err(|cause| ("CAN_RAW_FILTER", cause))?;
+        .collect()
+}
+
+/// Sets what a socket needs; names the option that was refused.
+fn set_options(
+    socket: &CanFdSocket,
+    filters: &[CanFilter],
+    hears_itself: bool,
+) -> Result<(), (&'static str, io::Error)> {
+    socket.set_filters(filters).map_err(|cause| ("CAN_RAW_FILTER", cause))?;
     socket.set_error_filter(can_frame::ERROR_CLASSES).map_err(|cause| ("CAN_RAW_ERR_FILTER", cause))?;
-    socket.set_recv_own_msgs(own_id.is_some()).map_err(|cause| ("CAN_RAW_RECV_OWN_MSGS", cause))?;
+    socket.set_recv_own_msgs(hears_itself).map_err(|cause| ("CAN_RAW_RECV_OWN_MSGS", cause))?;
     socket.set_recv_timestamp(true).map_err(|cause| ("SO_TIMESTAMPNS", cause))?;
     socket.set_socket_option_int(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1).map_err(|cause| ("SO_RXQ_OVFL", cause))?;
     socket.set_nonblocking(true).map_err(|cause| ("O_NONBLOCK", cause))?;

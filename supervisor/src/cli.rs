@@ -88,7 +88,8 @@ pub struct Run {
     /// The physicist found the cause of the dosimetry fault that came twice in 30 days.
     #[arg(long)]
     pub repeated_fault_cleared: bool,
-    /// The next delivery id, entered by a person who knows which ids were used; only where no counter is left.
+    /// The next delivery id, entered by a person who knows which ids were used; only where no counter is left. Such a start
+    /// arms nothing.
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..))]
     pub next_delivery_id: Option<u16>,
 }
@@ -96,9 +97,15 @@ pub struct Run {
 /// `check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Files to check: configurations, machine profiles, plans.
+    /// Files to check: configurations, machine profiles, plans. With --bus: service configurations, or CAN interfaces.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Listen to the buses and say what is wrong with them, instead of checking the files. Nothing is sent.
+    #[arg(long)]
+    pub bus: bool,
+    /// For how many seconds each bus is listened to.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
     /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,

@@ -22,9 +22,11 @@ use crate::report::Report;
 use crate::run::{self, RunError};
 use crate::service::exit;
 
+mod check_bus;
 mod latency;
 mod simulate;
 
+pub use check_bus::check_bus;
 pub use latency::latency;
 pub use simulate::simulate;
 
@@ -215,6 +217,9 @@ fn in_its_air(prepared: Prepared, arguments: &cli::Run) -> Result<Prepared, Fail
 /// `check`
 #[must_use]
 pub fn check(arguments: &cli::Check) -> u8 {
+    if arguments.bus {
+        return check_bus(arguments);
+    }
     let report = config::check_files(&arguments.files);
     if arguments.json {
         println!("{}", pretty(&report.to_json()));

@@ -4,6 +4,7 @@
 pub mod accident;
 pub mod air_file;
 pub mod autopilot;
+pub mod bus_check;
 pub mod cli;
 pub mod commands;
 pub mod conductor;

@@ -15,7 +15,7 @@ const BIT_RATE: f64 = 1e6;
 const MOST_PERCENT: f64 = 75.0;
 
 /// Bits of a frame of `length` bytes at its longest: 34 and those of the bytes may be stuffed, after four of them one.
-const fn frame_bits(length: u8) -> f64 {
+pub(crate) const fn frame_bits(length: u8) -> f64 {
     let stuffed = 34 + 8 * length as u32;
     (stuffed + (stuffed - 1) / 4 + 13) as f64
 }

@@ -15,7 +15,7 @@
 
 mod beam_charge;
 mod beams;
-mod bus_load;
+pub(crate) mod bus_load;
 mod check;
 mod counts;
 mod dbc;
