@@ -6,7 +6,7 @@
 //! delivery. Every series exists from the start, so that a count of zero can be told from a service that is not there.
 
 use beam_core::fault::Fault;
-use beam_core::frame::Bus;
+use beam_core::frame::{Bus, Trouble};
 use beam_core::note::FrameCounts;
 use beam_core::session::EndedBy;
 use beam_core::state::State;
@@ -75,6 +75,8 @@ struct GuardNumbers {
     latency_max: [Gauge; 4],
     page_faults: [IntCounter; 4],
     switches: [[IntCounter; SWITCHES.len()]; 4],
+    dropped: [IntCounter; 4],
+    overruns: [IntCounter; 4],
     ring_full: [IntCounter; 4],
 }
 
@@ -182,6 +184,10 @@ impl GuardNumbers {
         let page_faults = add.counters("beamsup_guard_page_faults_total", help, &["guard"])?;
         let help = "Times that a guard's thread waited (voluntary) or another took its processor (involuntary).";
         let switches = add.counters("beamsup_guard_context_switches_total", help, &["guard", "kind"])?;
+        let help = "Frames that the kernel dropped because a guard did not read them in time.";
+        let dropped = add.counters("beamsup_frames_dropped_total", help, &["guard"])?;
+        let help = "Times that a guard was told of frames that the controller lost before the kernel saw them.";
+        let overruns = add.counters("beamsup_controller_overruns_total", help, &["guard"])?;
         let help = "Entries that a guard's full ring did not take.";
         let ring_full = add.counters("beamsup_ring_full_total", help, &["guard"])?;
         Ok(Self {
@@ -192,6 +198,8 @@ impl GuardNumbers {
             latency: by_guard(|guard| latency.with_label_values(&[guard])),
             latency_max: by_guard(|guard| latency_max.with_label_values(&[guard])),
             page_faults: by_guard(|guard| page_faults.with_label_values(&[guard])),
+            dropped: by_guard(|guard| dropped.with_label_values(&[guard])),
+            overruns: by_guard(|guard| overruns.with_label_values(&[guard])),
             switches: by_guard(|guard| SWITCHES.map(|kind| switches.with_label_values(&[guard, kind]))),
             ring_full: by_guard(|guard| ring_full.with_label_values(&[guard])),
         })

@@ -46,7 +46,8 @@ impl Publisher {
                     metrics.observe_lateness(record.guard, *lateness);
                     metrics.set_page_faults(record.guard, u64::from(*page_faults));
                 }
-                Body::Sent { .. } | Body::Received { .. } | Body::Unsent { .. } | Body::Trouble { .. } => {}
+                Body::Trouble { trouble, .. } => metrics.count_trouble(record.guard, *trouble),
+                Body::Sent { .. } | Body::Received { .. } | Body::Unsent { .. } => {}
             },
             Entry::Session(_, note) => match note {
                 SessionNote::State(state) => metrics.set_session_state(*state),

@@ -126,6 +126,19 @@ impl Metrics {
         raise(&self.guards.page_faults[guard.index()], total);
     }
 
+    /// What a bus told a guard that is no frame.
+    pub fn count_trouble(&self, guard: Guard, trouble: Trouble) {
+        match trouble {
+            Trouble::ReceiveOverflow { lost } => self.guards.dropped[guard.index()].inc_by(u64::from(lost)),
+            Trouble::ControllerOverrun => self.guards.overruns[guard.index()].inc(),
+            Trouble::Malformed
+            | Trouble::ErrorWarning
+            | Trouble::ErrorPassive
+            | Trouble::BusOff
+            | Trouble::InterfaceDown => {}
+        }
+    }
+
     /// Context switches of a guard's thread since it started, voluntary and involuntary.
     pub fn set_context_switches(&self, guard: Guard, totals: [u64; 2]) {
         for (counter, total) in self.guards.switches[guard.index()].iter().zip(totals) {

@@ -37,6 +37,9 @@ fn delivered() -> Metrics {
     metrics.observe_frame_to_permit(Guard::Dose2, Span::from_millis(3));
     metrics.set_page_faults(Guard::Interlock, 4);
     metrics.set_context_switches(Guard::Time, [9, 1]);
+    metrics.count_trouble(Guard::Dose1, Trouble::ReceiveOverflow { lost: 7 });
+    metrics.count_trouble(Guard::Dose1, Trouble::ReceiveOverflow { lost: 1 });
+    metrics.count_trouble(Guard::Dose1, Trouble::ControllerOverrun);
     metrics.set_ring_full(Guard::Interlock, 5);
     metrics.set_records_lost(6);
     metrics.set_realtime_refusals(2);
@@ -90,6 +93,8 @@ fn setters_show_base_units() {
         "beamsup_guard_context_switches_total{guard=\"time\",kind=\"voluntary\"} 9",
         "beamsup_guard_context_switches_total{guard=\"time\",kind=\"involuntary\"} 1",
         "beamsup_guard_page_faults_total{guard=\"interlock\"} 4",
+        "beamsup_frames_dropped_total{guard=\"dose 1\"} 8",
+        "beamsup_controller_overruns_total{guard=\"dose 1\"} 1",
         "beamsup_realtime_refusals 2",
         "beamsup_period_scale 20",
         "beamsup_observe 1",

@@ -7,8 +7,7 @@
 # What must not end the beam (clock:SECONDS, hold:metrics) lets the planned MU arrive.
 set -u
 . "$(dirname "$0")/../lib.sh"
-fault=() signal='' killed=() scale='' mu=400
-prf=10 mu_per_pulse=4 pc_per_mu=5000 pc_per_mu_2=5010      # chamber 2 collects 1.002 as much, and is calibrated so
+fault=() signal='' killed=() scale=''
 while (($#)); do
   case $1 in
     --fault) fault=(--fault "$2") ;;
@@ -21,67 +20,9 @@ while (($#)); do
 done
 need_dbc
 [[ -x $SHARE/bin/beam-supervisor ]] || fail "no release binary was staged: build it, or name one in BEAM_SUPERVISOR"
-unit=beam-supervisor.service
 mkdir -p "$RESULTS/records"
 systemctl stop "$unit" beam-supervisor.socket 2>/dev/null
 rm -rf /var/lib/beam-supervisor /etc/beam-supervisor /run/peer.* "$RESULTS/config"
-
-# The buses as the project's own files set them up for the supervisor, by hand for the treatment unit.
-install_service() {
-  install -m 755 "$SHARE/bin/beam-supervisor" /usr/bin/
-  install -m 644 -t /etc/systemd/system "$SHARE"/systemd/*.service "$SHARE"/systemd/*.socket
-  install -m 644 -t /etc/sysusers.d -D "$SHARE"/systemd/sysusers.d/*.conf
-  install -m 644 -t /etc/sysctl.d -D "$SHARE"/systemd/sysctl.d/*.conf
-  install -m 644 -t /etc/systemd/network -D "$SHARE"/systemd/network/*.network
-  install -m 644 -t /etc/udev/rules.d -D "$SHARE"/systemd/udev/*.rules
-  if [[ $signal == disk:* ]]; then      # a disk of its own, small enough to be filled at once
-    mkdir -p "${signal#disk:}" && mount -t tmpfs -o size=4m tmpfs "${signal#disk:}" || return
-  fi
-  systemd-sysusers && sysctl --quiet --system >/dev/null || return
-  udevadm control --reload && udevadm trigger --sysname-match=cpu_dma_latency --settle || return
-  mkdir -p /etc/beam-supervisor "/etc/systemd/system/$unit.d"
-  cp -r "$SHARE"/configs/. /etc/beam-supervisor/
-  local from
-  for from in "$vm"/config/*.in; do
-    sed -e "s/@SCALE@/$scale/; s/@PRF@/$prf/; s/@MU_PER_PULSE@/$mu_per_pulse/; s/@PC_PER_MU@/$pc_per_mu/" \
-      -e "s/@PC_PER_MU_2@/$pc_per_mu_2/; s/@FULL_SCALE_PC@/$((3 * mu_per_pulse * pc_per_mu))/" \
-      -e "s/@MU@/$mu/; s/@GY@/$(python3 -c "print($mu * 0.9 / 100)")/" \
-      "$from" >"/etc/beam-supervisor/$(basename "${from%.in}")"
-  done
-  cp -r /etc/beam-supervisor "$RESULTS/config"
-  # what a person would enter: the first id of a new machine, or that the output check after the last delivery was done
-  systemctl start systemd-networkd || return
-  local i
-  for i in $(seq 50); do
-    [[ $(cat /sys/class/net/can0/operstate /sys/class/net/can1/operstate) == $'up\nup' ]] && { person_acts; return; }
-    sleep 0.2
-  done
-  echo "networkd did not bring can0 and can1 up"; networkctl; return 1
-}
-
-# The first id of a new machine takes a start of its own, in which nothing is armed; that the output check after the last
-# delivery was done is said once.
-person_acts() {
-  local state=/var/lib/beam-supervisor options=()
-  if [[ ! -e $state/delivery-id ]]; then
-    exec_start --next-delivery-id 1
-    systemctl start "$unit" && systemctl stop "$unit" beam-supervisor.socket || return
-  fi
-  [[ ! -e $state/unclean-end ]] || options+=(--output-check-done "$(cat "$state/unclean-end")")
-  exec_start "${options[*]}"
-}
-
-# What a person enters is entered once; whatever systemd starts again later must know by itself where it was.
-exec_start() { # [OPTION...]
-  cat >"/etc/systemd/system/$unit.d/job.conf" <<CONF
-[Service]
-ExecStart=
-ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.toml --plan /etc/beam-supervisor/plan.toml --arm-now $*
-# The emulated processor is slow to start a program; nothing here waits for it to be quick.
-TimeoutStartSec=120s
-CONF
-  systemctl daemon-reload
-}
 
 collect() {
   curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
