@@ -8,7 +8,8 @@ import re
 import sys
 
 LINE = re.compile(r'(\w+)\{guard="([^"]+)"(?:,\w+="(\w+)")?\} (\S+)')
-HEARS = {"dose 1": "A", "dose 2": "B", "time": "AB", "interlock": "AB"}
+# The time guard takes a reading for a sign of beam only, and counts none.
+HEARS = {"dose 1": "A", "dose 2": "B", "time": "", "interlock": "AB"}
 SIDES = {"A": ("can2", "can0"), "B": ("can3", "can1")}
 
 
@@ -63,7 +64,8 @@ def main():
         faults = grew(m1, m0, "beamsup_guard_page_faults_total", guard, None)
         late = m1.get(("beamsup_guard_lateness_max_seconds", guard, None), 0)
         guards[guard] = dict(heard=heard, counted=counted, dropped=dropped, page_faults=faults, lateness_max_s=late)
-        must(heard == counted + dropped, f"{guard}: {heard} heard = {counted:.0f} counted + {dropped:.0f} dropped by the kernel")
+        if hears:
+            must(heard == counted + dropped, f"{guard}: {heard} heard = {counted:.0f} counted + {dropped:.0f} dropped by the kernel")
         must(faults == 0, f"{guard}: {faults:.0f} page faults meanwhile, latest wake-up {1000 * late:.2f} ms")
     rate = args.frames / args.seconds
     print(f"{args.frames} frames in {args.seconds:.1f} s: {rate:.0f} a second on both buses together")

@@ -23,7 +23,7 @@ look() { # NAME
 sleep 5                         # the guards' first turns, with the page faults of their start
 look before || fail "no metrics before"
 begun=$EPOCHREALTIME
-# 101 and 102 are the chambers' readings: the dose, time and interlock guards hear them. -p waits where the queue is full.
+# 101 and 102 are the chambers' readings, which three guards count and the time guard hears, too. -p waits where the queue is full.
 cangen can2 -g 0 -p 1000 -I 101 -L 8 -D i -n $((frames / 2)) & first=$!
 cangen can3 -g 0 -p 1000 -I 102 -L 8 -D i -n $((frames / 2)) & second=$!
 wait $first || fail "cangen on bus A"
