@@ -32,7 +32,7 @@ use crate::metrics::{self, Metrics};
 use crate::prepared::Prepared;
 use crate::publish::Publisher;
 use crate::report::{Report, fault_line};
-use crate::rest::Rest;
+use crate::rest::{Continues, Rest};
 pub use crate::run_error::RunError;
 use crate::service;
 use crate::unclean_end::{UncleanEnd, ended_cleanly};
@@ -104,27 +104,15 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     if wish.arm_now && wish.next_delivery_id.is_some() {
         warn!("the delivery counter was entered, so nothing is armed: start again without --next-delivery-id");
     }
-    let (mut wish, mut continues) = (wish, None);
-    if let Some(delivery) = found {
-        let rest = Rest::of(delivery, &wish.site.state_directory, &journal);
-        if unclean {
-            warn!("{}", rest.refusal());
-        } else {
-            if let Some(accepted) = wish.accept_remaining {
-                (wish.prepared, continues) = rest.accept(accepted, &wish.prepared).map_err(RunError::Remaining)?;
-            }
-            info!("{}", rest.checked());
-            // the delivery that begins now puts its own mark in the place of this one
-            if !arms {
-                mark.clear()?;
-            }
-        }
-    } else if wish.accept_remaining.is_some() || wish.output_check_done.is_some() {
-        // left in a command line, they would speak for a person after the next death
-        let what = "--output-check-done, --accept-remaining: no delivery ended uncleanly here";
-        return Err(RunError::Remaining(format!("{what}\n    fix: start without them")));
+    let mut wish = wish;
+    let continues = match found {
+        Some(delivery) => after(delivery, &mut wish, unclean, &journal)?,
+        None => nothing_is_claimed(&wish).map(|()| None)?,
+    };
+    // the delivery that begins now puts its own mark in the place of this one
+    if !unclean && !arms {
+        mark.clear()?;
     }
-    let (continues, journal, history) = (continues, &journal, &history);
     let watch = Watch {
         wish: &wish,
         desk: &desk,
@@ -132,8 +120,8 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
         signals: &signals,
         refusals: &refusals,
         mark: &mark,
-        journal,
-        history,
+        journal: &journal,
+        history: &history,
         continues,
         told_unrecorded: Cell::new(false),
     };
@@ -152,6 +140,31 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
         warn!("the mark of the delivery's end could not be taken away: {error}");
     }
     Ok(report)
+}
+
+/// What is to be said and done after `delivery`, which did not end cleanly: nothing is armed while that is `unclean`; once a
+/// person has done the output check, the rest that they accepted takes the place of the plan.
+fn after(delivery: u16, wish: &mut Wish, unclean: bool, journal: &DoseJournal) -> Result<Option<Continues>, RunError> {
+    let rest = Rest::of(delivery, &wish.site.state_directory, journal);
+    if unclean {
+        warn!("{}", rest.refusal());
+        return Ok(None);
+    }
+    info!("{}", rest.checked());
+    let Some(accepted) = wish.accept_remaining else { return Ok(None) };
+    let (prepared, continues) = rest.accept(accepted, &wish.prepared).map_err(RunError::Remaining)?;
+    wish.prepared = prepared;
+    Ok(continues)
+}
+
+/// Refuses what a person said of a delivery that did not end cleanly when there is none: left in a command line, it would
+/// speak for them after the next death.
+fn nothing_is_claimed(wish: &Wish) -> Result<(), RunError> {
+    if wish.accept_remaining.is_none() && wish.output_check_done.is_none() {
+        return Ok(());
+    }
+    let what = "--output-check-done, --accept-remaining: no delivery ended uncleanly here";
+    Err(RunError::Remaining(format!("{what}\n    fix: start without them")))
 }
 
 /// What stands against a beam from before this start.

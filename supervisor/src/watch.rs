@@ -129,7 +129,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Says once that something was not written, and lets it stand against the next beam.
+    /// Says once that something was not written, and lets it stand against the next arming.
     fn look_at_the_record(&self, view: &View) {
         if let Some(why) = self.journal.failed() {
             view.cannot_record(format!("the delivered dose: {why}"));
