@@ -10,8 +10,11 @@
 //! cost of the pulses, which must be flat. It is printed as the ratio to the last of its series, the floor of the same run:
 //! there pulses are nearly all that is measured. Where they are less than a tenth of it, as at 5 Hz, the difference of two
 //! figures that are nearly equal says nothing, and no ratio is printed.
+//! What the recorder adds is measured at 1 kHz: nothing kept (the floor), pages written to nowhere, and files on the disk of
+//! the temporary folder, the recorder's thread included.
 
 mod at_rate;
+mod host;
 
 use std::io;
 use std::process::ExitCode;
@@ -21,6 +24,7 @@ use beam_drivers::clock;
 use beam_supervisor::autopilot::Autopilot;
 use beam_supervisor::conductor::Entry;
 use beam_supervisor::progress::Progress;
+use beam_supervisor::recorder::Recorder;
 use beam_supervisor::recorder::pages::Pages;
 use beam_supervisor::treatment_unit::unit_for;
 use beam_supervisor::world::World;
@@ -40,6 +44,56 @@ const IDLE_REPEATS: usize = 20;
 const LEAST_SHARE: f64 = 0.1;
 /// How long nothing may happen.
 const PATIENCE: Span = Span::from_secs(10);
+
+/// Pulses of a delivery whose record is measured.
+const PULSES_RECORDED: u32 = 20_000;
+
+/// What becomes of the record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    Nothing,
+    Pages,
+    Files,
+}
+
+/// A record of a delivery.
+enum Record {
+    None,
+    Pages(Box<Pages<io::Sink>>),
+    Files(Recorder, tempfile::TempDir),
+}
+
+impl Record {
+    fn new(kept: Kept) -> io::Result<Self> {
+        let names = ["can0".to_owned(), "can1".to_owned()];
+        Ok(match kept {
+            Kept::Nothing => Self::None,
+            Kept::Pages => Self::Pages(Box::new(Pages::new([io::sink(), io::sink()], names, 0, Ticks::ZERO))),
+            Kept::Files => {
+                let folder = tempfile::tempdir()?;
+                Self::Files(Recorder::start(folder.path(), 2, names, Ticks::ZERO)?, folder)
+            }
+        })
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        match self {
+            Self::None => {}
+            Self::Pages(pages) => {
+                let _a_sink_takes_all = pages.take(*entry);
+            }
+            Self::Files(recorder, _) => recorder.take_waiting(entry),
+        }
+    }
+
+    /// Everything is on the disk when this returns.
+    fn finish(self) -> io::Result<()> {
+        if let Self::Files(recorder, _folder) = self {
+            recorder.finish("{}".to_owned())?;
+        }
+        Ok(())
+    }
+}
 
 /// What deliveries of one kind cost.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,19 +137,27 @@ fn main() -> ExitCode {
 
 fn measure(json: bool) -> Result<(), String> {
     // the first delivery of a process pays for its memory
-    deliver(1000, PULSES_AT_EACH_RATE, REQUEST_AFTER[0])?;
-    let [soon, late] = REQUEST_AFTER.map(|after| sum((0..IDLE_REPEATS).map(|_| deliver(1000, LENGTHS[0], after))));
+    deliver(1000, PULSES_AT_EACH_RATE, REQUEST_AFTER[0], Kept::Pages)?;
+    let [soon, late] =
+        REQUEST_AFTER.map(|after| sum((0..IDLE_REPEATS).map(|_| deliver(1000, LENGTHS[0], after, Kept::Pages))));
     let (soon, late) = (soon?, late?);
     let idle = per(less(late.processor, soon.processor), less(late.elapsed, soon.elapsed).nanos());
-    let rates = RATES.map(|rate| (rate, deliver(rate, PULSES_AT_EACH_RATE, REQUEST_AFTER[0])));
+    let rates = RATES.map(|rate| (rate, deliver(rate, PULSES_AT_EACH_RATE, REQUEST_AFTER[0], Kept::Pages)));
     let lengths = LENGTHS.map(|length| {
         let repeats = (PULSES_AT_EACH_LENGTH / length).max(1);
-        (length, sum((0..repeats).map(|_| deliver(1000, length, REQUEST_AFTER[0]))))
+        (length, sum((0..repeats).map(|_| deliver(1000, length, REQUEST_AFTER[0], Kept::Pages))))
     });
     let (rates, lengths) = (series(rates, idle)?, series(lengths, idle)?);
+    let mut kept = Vec::new();
+    for (name, how) in [("nothing", Kept::Nothing), ("pages", Kept::Pages), ("files", Kept::Files)] {
+        let cost = deliver(1000, PULSES_RECORDED, REQUEST_AFTER[0], how)?;
+        kept.push((name, per(cost.processor, cost.pulses) / 1e3));
+    }
     if json {
         let told = serde_json::json!({
             "idle_share_of_a_core": idle, "by_rate_hz": rows_json(&rates), "by_length_pulses": rows_json(&lengths),
+            "worst_to_best": {"by_rate": worst_to_best(&rates), "by_length": worst_to_best(&lengths)},
+            "by_record_us": serde_json::Value::from_iter(kept), "load_average": host::load_average(),
         });
         println!("{told}");
         return Ok(());
@@ -103,7 +165,17 @@ fn measure(json: bool) -> Result<(), String> {
     println!("gate open, no pulse: {:.3} % of a core", 100.0 * idle);
     show(&rates, "Hz");
     show(&lengths, "pulses");
+    for (name, us) in &kept {
+        let ratio = us / kept.first().map_or(f64::NAN, |(_, floor)| *floor);
+        println!("record: {name:8} {us:6.2} us a pulse in all, {ratio:.2} of nothing kept");
+    }
+    println!("load average {}", host::load_average());
     Ok(())
+}
+
+fn worst_to_best(rows: &[Row]) -> f64 {
+    let each = || rows.iter().filter_map(|row| row.pulse_us);
+    each().fold(f64::NAN, f64::max) / each().fold(f64::NAN, f64::min)
 }
 
 fn sum(mut costs: impl Iterator<Item = Result<Cost, String>>) -> Result<Cost, String> {
@@ -145,6 +217,7 @@ fn show(rows: &[Row], unit: &str) {
         );
         println!("{at:7} {unit:6}  {pulse:38}; {whole_us:7.2} us and {steps:4} steps with what goes on between pulses");
     }
+    println!("worst to best: {:.2}", worst_to_best(rows));
 }
 
 fn rows_json(rows: &[Row]) -> serde_json::Value {
@@ -155,23 +228,24 @@ fn rows_json(rows: &[Row]) -> serde_json::Value {
     rows.iter().map(row).collect()
 }
 
-fn deliver(rate: u32, pulses: u32, request_after: Span) -> Result<Cost, String> {
+fn deliver(rate: u32, pulses: u32, request_after: Span, kept: Kept) -> Result<Cost, String> {
     let prepared = at_rate::prepared(rate, pulses, true)?;
     let unit = unit_for(&prepared.machine, &prepared.order, request_after);
     let mut world = World::new(&prepared.machine, &unit, 1, &[]);
-    let mut pages = Pages::new([io::sink(), io::sink()], ["can0".to_owned(), "can1".to_owned()], 0, Ticks::ZERO);
+    let mut record = Record::new(kept).map_err(|error| error.to_string())?;
     let (mut progress, mut operator) = (Progress::default(), Autopilot::new(1, 2, prepared.order));
     let begun = clock::processor_time();
     while !operator.is_done(&progress, world.now(), world.now(), PATIENCE) {
         let mut sink = |entry: &Entry| {
             progress.add(entry);
-            let _a_sink_takes_all = pages.take(*entry);
+            record.take(entry);
         };
         world.step(&mut sink);
         if let Some(act) = operator.next_act(world.conductor().session().state()) {
             let _the_act_fits_the_state = world.act(&act, &mut sink);
         }
     }
+    record.finish().map_err(|error| error.to_string())?;
     let processor = less(clock::processor_time(), begun);
     if !progress.faults.is_empty() {
         return Err(format!("{rate} Hz, {pulses} pulses: {:?}", progress.faults.first()));

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use beam_core::fault::Fault;
+use beam_drivers::realtime::ThreadWish;
 use beam_drivers::sim::Injection;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
@@ -69,6 +70,7 @@ fn deliver_demo(arguments: &cli::Demo) -> Result<u8, Failure> {
         seed: arguments.seed,
         records: arguments.records.clone(),
         show_progress: !arguments.fast,
+        unit_thread: ThreadWish::default(),
     };
     let result = if arguments.fast { demo::fast(&wish) } else { demo::real_time(&wish) };
     let report = result.map_err(|error| fail(exit::FAILED, format!("demo: {error}")))?;

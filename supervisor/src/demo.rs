@@ -52,6 +52,9 @@ pub struct Wish {
     pub records: Option<PathBuf>,
     /// Whether progress is shown.
     pub show_progress: bool,
+    /// What the simulated unit's thread wishes for: with a fixed priority it keeps its time on a busy computer, as a real unit
+    /// does.
+    pub unit_thread: ThreadWish,
 }
 
 impl Wish {
@@ -112,7 +115,7 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
     let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
     let mut unit = RealTimeUnit::new(wish.unit());
     let ports = open_ports(&mut unit, machine)?;
-    let unit = unit.start()?;
+    let unit = unit.start(wish.unit_thread)?;
     let (seats, lines) = seat_guards(machine);
     let crew = crew::start(seats, ports, [ThreadWish::guard(50, None); 4])?;
     refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));

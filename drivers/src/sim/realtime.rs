@@ -18,11 +18,15 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use super::unit::{Truth, Unit};
+use crate::realtime::{ThreadWish, spawn};
 use crate::socketpair::{PairPort, pair};
 use crate::{Event, Port, Unsent, clock};
 
 /// The thread looks at its stop flag at least this often.
 const LONGEST_SLEEP: Span = Span::from_millis(20);
+
+/// Stack of the thread: the unit is no guard and is not written for a small one.
+const STACK_BYTES: usize = 2 << 20;
 
 const REQUEST_NOTHING: u8 = 0;
 const REQUEST_ON: u8 = 1;
@@ -84,11 +88,12 @@ impl RealTimeUnit {
         Ok(theirs)
     }
 
-    /// Powers the unit up in a thread of its own. It ends when it is told to, or when all endpoints are closed.
+    /// Powers the unit up in a thread of its own, which wishes for `wish`: what cannot be had is gone without, as nobody's
+    /// safety hangs on it. It ends when it is told to, or when all endpoints are closed.
     ///
     /// # Errors
     /// When the system starts no thread.
-    pub fn start(self) -> io::Result<Handle> {
+    pub fn start(self, wish: ThreadWish) -> io::Result<Handle> {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             request: AtomicU8::new(REQUEST_NOTHING),
@@ -96,7 +101,8 @@ impl RealTimeUnit {
             truth: Mutex::new(self.unit.truth()),
         });
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("treatment-unit".into()).spawn(move || self.run(&theirs))?;
+        let wish = ThreadWish { stack_bytes: wish.stack_bytes.max(STACK_BYTES), ..wish };
+        let thread = spawn("treatment-unit", wish, move |_refused| self.run(&theirs))?;
         Ok(Handle { shared, thread: Some(thread) })
     }
 

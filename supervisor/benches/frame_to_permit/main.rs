@@ -12,6 +12,8 @@
 //! output says so.
 
 mod contender;
+#[path = "../host/mod.rs"]
+mod host;
 
 use std::process::ExitCode;
 use std::{env, fmt, io};
@@ -93,6 +95,7 @@ fn measure(asked: Asked) -> io::Result<()> {
         let told = serde_json::json!({
             "setting": setting.to_string(), "runs": asked.runs, "frames": asked.frames,
             "guard_ns": guard.json(), "floor_ns": floor.json(), "ratio": {"median": median, "p99_9": p99_9},
+            "load_average": host::load_average(),
         });
         println!("{told}");
         return Ok(());
@@ -102,6 +105,7 @@ fn measure(asked: Asked) -> io::Result<()> {
     println!(
         "ratio        median {median:.2}, 99.9 % {p99_9:.2}; the bare loop's own medians differ by up to {apart:.2}"
     );
+    println!("load average {}", host::load_average());
     Ok(())
 }
 

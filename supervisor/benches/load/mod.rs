@@ -10,11 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io};
 
+use beam_core::units::Span;
+use beam_drivers::clock;
 use beam_drivers::socketpair::pair;
 use beam_supervisor::metrics::{self, Metrics};
 
 /// From one fetch of the page to the next.
-const FETCH_EVERY: Duration = Duration::from_millis(10);
+const FETCH_EVERY: Span = Span::from_millis(10);
 /// Frames that are written at once by the flood before it lets others run.
 const BURST: usize = 64;
 
@@ -81,6 +83,7 @@ impl fmt::Display for Done {
 fn fetch(address: SocketAddr, stop: &AtomicBool) -> u64 {
     let mut fetched = 0;
     let mut page = Vec::with_capacity(64 << 10);
+    let mut due = clock::now();
     while !stop.load(Ordering::Relaxed) {
         let got = TcpStream::connect(address).and_then(|mut stream| {
             stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
@@ -88,7 +91,9 @@ fn fetch(address: SocketAddr, stop: &AtomicBool) -> u64 {
             stream.read_to_end(&mut page)
         });
         fetched += u64::from(got.is_ok_and(|bytes| bytes > 0));
-        thread::sleep(FETCH_EVERY);
+        // by the clock, so that a slow answer does not make fewer of them
+        due = due.after(FETCH_EVERY);
+        thread::sleep(Duration::from_nanos(due.since(clock::now()).nanos()));
     }
     fetched
 }

@@ -39,7 +39,7 @@ fn endpoints_get_what_their_filter_lets_pass() {
     let mut dose = guard(&mut wiring, Bus::A, &[MON1_DOSE], None);
     let mut gate = guard(&mut wiring, Bus::A, &[GATE_STATUS], None);
     let mut linac = guard(&mut wiring, Bus::B, &[MON1_DOSE, LINAC_STATUS], None);
-    let handle = wiring.start().expect("a thread");
+    let handle = wiring.start(ThreadWish::default()).expect("a thread");
     std::thread::sleep(Duration::from_millis(200));
     for (port, id, least) in [(&mut dose, MON1_DOSE, 15), (&mut gate, GATE_STATUS, 30), (&mut linac, LINAC_STATUS, 3)] {
         let frames = read(port);
@@ -56,7 +56,7 @@ fn permits_reach_the_gate_the_echo_and_the_other_endpoints() {
     let mut dose1 = guard(&mut wiring, Bus::A, &[], Some(Guard::Dose1));
     let mut time = guard(&mut wiring, Bus::A, &[PERMIT_DOSE1], Some(Guard::Time));
     let mut bus_b = guard(&mut wiring, Bus::B, &[], None);
-    let handle = wiring.start().expect("a thread");
+    let handle = wiring.start(ThreadWish::default()).expect("a thread");
     let mut echoes = 0;
     let mut overheard = 0;
     for alive in 0..10 {
@@ -78,7 +78,7 @@ fn permits_reach_the_gate_the_echo_and_the_other_endpoints() {
 fn ends_when_all_endpoints_are_closed_and_counts_what_nobody_reads() {
     let mut wiring = unit();
     let mut port = guard(&mut wiring, Bus::A, &[PERMIT_DOSE1], None);
-    let handle = wiring.start().expect("a thread");
+    let handle = wiring.start(ThreadWish::default()).expect("a thread");
     let frame = withheld(Guard::Dose1, 3);
     for _ in 0..200 {
         while port.send(&frame).is_ok() {}
@@ -93,7 +93,7 @@ fn ends_when_all_endpoints_are_closed_and_counts_what_nobody_reads() {
 fn nothing_that_an_endpoint_sends_stops_the_unit() {
     let mut wiring = unit();
     let socket = wiring.endpoint(Bus::A, &[GATE_STATUS]).expect("a socket");
-    let handle = wiring.start().expect("a thread");
+    let handle = wiring.start(ThreadWish::default()).expect("a thread");
     for bytes in [&[0xFF_u8; 16][..], &[1; 3], &[0; 72], &[0; 300]] {
         assert_eq!(nix::unistd::write(&socket, bytes), Ok(bytes.len()));
     }
@@ -113,7 +113,7 @@ fn delivers_what_was_leased_and_not_one_pulse_more() {
     let mut wiring = RealTimeUnit::new(Unit::new(&config, 9, &[]));
     let mut bus_a = guard(&mut wiring, Bus::A, &[], None);
     let mut bus_b = guard(&mut wiring, Bus::B, &[], None);
-    let handle = wiring.start().expect("a thread");
+    let handle = wiring.start(ThreadWish::default()).expect("a thread");
     for round in 0..120_u8 {
         let (state, lease) = if round < 10 { (PermitState::Withheld, 0) } else { (PermitState::Permit, 8) };
         for guard in Guard::ALL {
