@@ -9,6 +9,7 @@
     end.py memory PID               the service's memory limit falls below what it uses: it runs on until the kernel gives up
     end.py pull:INTERFACE PID       the interface goes down
     end.py down:INTERFACE PID       the interface goes down, and up again 500 ms later
+    end.py busoff:INTERFACE PID     an error frame that says bus-off reaches everybody who listens on this interface
     end.py flood:INTERFACE PID      frames of identifier 0 through this interface, for 2 s
     end.py clock:SECONDS PID        the wall clock steps by so many seconds; the moment is that of the old clock
     end.py disk:FOLDER PID          the file system of the folder is filled to the last byte
@@ -30,6 +31,7 @@ import time
 
 TGKILL = 234                    # x86-64
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+CAN_ERR_FLAG, CAN_ERR_BUSOFF = 0x20000000, 0x040
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 HELD_S, STARVED_S, FLOODED_S, FROZEN_S, DOWN_S = 5.0, 0.3, 2.0, 0.3, 0.5
 GUEST = pathlib.Path("/dev/virtio-ports/job")              # the port by which a job speaks to the host
@@ -93,10 +95,22 @@ def starving(thread):
     return take, spin
 
 
-def flooding(interface):
+def talking(interface):
     node = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
     node.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, b"")     # it only talks
     node.bind((interface,))
+    return node
+
+
+def bus_off(interface):
+    """An emulated controller is never off its bus, since nothing destroys its frames. But what one socket sends is given back
+    to all others of its interface, error frames with their class of error as well: as the driver would tell them."""
+    node, frame = talking(interface), struct.pack("=IB3x8s", CAN_ERR_FLAG | CAN_ERR_BUSOFF, 8, bytes(8))
+    return lambda: node.send(frame), nothing
+
+
+def flooding(interface):
+    node = talking(interface)
     frame = struct.pack("=IB3x8s", 0, 8, bytes(8))
 
     def flood():
@@ -133,7 +147,7 @@ def nothing():
 def what(how, process):
     """What to do at the moment, and what to do after it was printed."""
     kind, _, name = how.partition(":")
-    if kind in ("starve", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
+    if kind in ("starve", "busoff", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
         sys.exit(f"{kind} is for the rig's guest: this machine is somebody's")
     if kind == "panic":
         thread = thread_named(process, name)
@@ -142,6 +156,8 @@ def what(how, process):
         return holding(thread_named(process, name))
     if kind == "starve":
         return starving(thread_named(process, name))
+    if kind == "busoff":
+        return bus_off(name)
     if kind == "flood":
         return flooding(name)
     if kind == "memory":
