@@ -8,10 +8,13 @@ use beam_core::machine::Machine;
 use beam_core::record::{Body, Record};
 use beam_core::session::{Act, Directive, Happening, Session, SessionNote};
 use beam_core::state::Refused;
-use beam_core::units::Ticks;
+use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 
 use crate::wiring::Line;
+
+/// How often the session turns.
+pub const SESSION_PERIOD: Span = Span::from_millis(5);
 
 /// One line of what happened: from a guard, or from the session.
 #[derive(Clone, Copy, Debug)]

@@ -15,12 +15,12 @@ use beam_drivers::clock;
 use beam_drivers::realtime::{ThreadWish, spawn};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::conductor::{Conductor, Entry};
+use crate::conductor::{Conductor, Entry, SESSION_PERIOD};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 
-/// How often the session turns when nobody acts.
-const TURN: Duration = Duration::from_millis(2);
+/// How often the session turns when nobody acts: as often as in virtual time, so that what is simulated is what runs.
+const TURN: Duration = Duration::from_nanos(SESSION_PERIOD.nanos());
 
 enum Request {
     Act(Box<Act>, Sender<Result<(), Refused>>),

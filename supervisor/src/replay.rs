@@ -17,7 +17,7 @@ use beam_core::units::{Span, Ticks};
 use beam_core::wire::{Guard, PERMIT_DOSE1, Permit, PermitState};
 use beam_drivers::candump::{self, Line};
 
-use crate::conductor::{Conductor, Entry};
+use crate::conductor::{Conductor, Entry, SESSION_PERIOD};
 use crate::hot::Seat;
 use crate::prepared::Prepared;
 use crate::progress::Progress;
@@ -28,8 +28,6 @@ use crate::wiring::{hears, seat_guards};
 const START: Ticks = Ticks::from_nanos(1_000_000_000);
 /// Turns in which everything that waits in a guard comes out.
 const SETTLING_TURNS: usize = 8;
-/// How often the session turns.
-const SESSION_PERIOD: Span = Span::from_millis(5);
 
 /// Longest silence that is judged, in ns: by then every guard has long ended whatever was under way, and what the guards do
 /// meanwhile is computed 5 ms at a time.

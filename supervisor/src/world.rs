@@ -16,7 +16,7 @@ use beam_core::units::Ticks;
 use beam_core::wire::Guard;
 use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
 
-use crate::conductor::{Conductor, Entry};
+use crate::conductor::{Conductor, Entry, SESSION_PERIOD};
 use crate::hot::{NotTaken, Seat};
 use crate::mishap::{Deed, Mishap, Receiver, What};
 use crate::wiring::{hears, permit_bus};
@@ -32,8 +32,8 @@ pub use bus::FRAME_TIME;
 use bus::{NEVER, Sender, Wire};
 use clock::HostClock;
 use fate::{Delivery, Fate};
+use host::Host;
 pub use host::Stopped;
-use host::{Host, SESSION_PERIOD};
 use start::{STAMPS_BEGIN, injection_with_pulse};
 
 /// How many identifiers of eleven bits there are, for the table of listeners.

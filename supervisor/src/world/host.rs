@@ -2,7 +2,7 @@
 
 use beam_core::machine::Machine;
 use beam_core::note::Input;
-use beam_core::units::{Span, Ticks};
+use beam_core::units::Ticks;
 use beam_core::wire::Guard;
 
 use crate::conductor::Conductor;
@@ -11,9 +11,6 @@ use crate::wiring::seat_guards;
 
 /// Frames that the kernel keeps for a guard that does not read them.
 const RECEIVE_QUEUE: usize = 256;
-
-/// How often the session turns.
-pub(super) const SESSION_PERIOD: Span = Span::from_millis(5);
 
 /// What of the process is no longer alive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
