@@ -223,13 +223,18 @@ fn tell(entry: &Entry, view: &View, recorder: &mut Option<Recorder>, watch: &mut
 mod tests {
     use super::*;
     use crate::config::shipped;
+    use crate::hot::Seat;
     use crate::wiring::seat_guards;
+
+    fn desk() -> (Desk, [Seat; 4]) {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let (seats, lines) = seat_guards(&machine);
+        (Desk::start(Conductor::new(&machine, lines), FaultSet::EMPTY, |_| {}).unwrap(), seats)
+    }
 
     #[test]
     fn trips_what_could_not_be_written_as_a_fault_that_stands_until_a_restart() {
-        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
-        let (_seats, lines) = seat_guards(&machine);
-        let desk = Desk::start(Conductor::new(&machine, lines), FaultSet::EMPTY, |_| {}).unwrap();
+        let (desk, _guards_that_never_turn) = desk();
         let view = desk.view();
         let stands = || {
             std::thread::sleep(Duration::from_millis(50));
@@ -245,12 +250,13 @@ mod tests {
 
     #[test]
     fn trips_a_recorder_that_fails_while_it_writes_as_a_fault_that_outlives_it() {
-        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
-        let (_seats, lines) = seat_guards(&machine);
-        let desk = Desk::start(Conductor::new(&machine, lines), FaultSet::EMPTY, |_| {}).unwrap();
+        let (desk, _guards_that_never_turn) = desk();
         let view = desk.view();
         desk.record(Recorder::that_has_failed()).unwrap();
-        while view.unrecorded().is_none() {
+        for _ in 0..1000 {
+            if view.unrecorded().is_some() {
+                break;
+            }
             std::thread::sleep(TURN);
         }
         assert!(desk.stop_recording().unwrap().is_some());
