@@ -144,6 +144,7 @@ pub const CHECKS: [Check; 18] = [
             "trips_whoever_is_no_physicist_and_clears_a_dosimetry_fault",
             "trips_on_the_second_time_within_thirty_days",
             "trips_on_the_same_fault_twice_over_a_restart_until_it_is_cleared",
+            "trips_the_physicists_word_on_a_fault_that_came_after_it",
         ],
     },
     Check {
@@ -157,6 +158,8 @@ pub const CHECKS: [Check; 18] = [
             "holds_the_recorded_dose_when_every_counter_began_anew",
             "trips_the_next_start_until_a_person_takes_the_mark_away",
             "trips_the_next_start_after_whatever_was_not_as_planned",
+            "trips_a_start_that_speaks_for_a_person_who_is_not_there",
+            "trips_a_recorder_that_fails_while_it_writes_as_a_fault_that_outlives_it",
             "trips_on_a_full_disk_while_it_writes_and_says_where",
             "trips_what_could_not_be_written_as_a_fault_that_stands_until_a_restart",
         ],

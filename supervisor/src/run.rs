@@ -85,8 +85,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let history = FaultHistory::new(&wish.site.state_directory);
     let found = mark.delivery();
     let unclean = found.is_some() && found != wish.output_check_done;
-    // nor does a flag that was left in the command line clear what came after it
-    let standing = standing(unclean, &history, wish.repeated_fault_cleared && !unclean)?;
+    let standing = standing(unclean, &history, wish.repeated_fault_cleared)?;
     let journal = DoseJournal::start(&wish.site.state_directory)?;
     let metrics = Arc::new(Metrics::for_this_build()?);
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, false);
@@ -100,14 +99,14 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     })?;
     serve(&wish.site, metrics, desk.view())?;
     announce(&wish);
-    let arms = wish.arm_now && standing.is_empty() && wish.next_delivery_id.is_none();
+    let arms = wish.arm_now && may_arm(standing, wish.next_delivery_id);
     if wish.arm_now && wish.next_delivery_id.is_some() {
         warn!("the delivery counter was entered, so nothing is armed: start again without --next-delivery-id");
     }
     let mut wish = wish;
     let continues = match found {
         Some(delivery) => after(delivery, &mut wish, unclean, &journal)?,
-        None => nothing_is_claimed(&wish).map(|()| None)?,
+        None => nothing_is_claimed(wish.output_check_done, wish.accept_remaining).map(|()| None)?,
     };
     // the delivery that begins now puts its own mark in the place of this one
     if !unclean && !arms {
@@ -142,6 +141,12 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     Ok(report)
 }
 
+/// Whether a delivery may begin at once: nothing stands against it, and this start did not just enter the counter, which a
+/// lost state directory lacks as a new machine does.
+fn may_arm(standing: FaultSet, entered: Option<u16>) -> bool {
+    standing.is_empty() && entered.is_none()
+}
+
 /// What is to be said and done after `delivery`, which did not end cleanly: nothing is armed while that is `unclean`; once a
 /// person has done the output check, the rest that they accepted takes the place of the plan.
 fn after(delivery: u16, wish: &mut Wish, unclean: bool, journal: &DoseJournal) -> Result<Option<Continues>, RunError> {
@@ -159,19 +164,20 @@ fn after(delivery: u16, wish: &mut Wish, unclean: bool, journal: &DoseJournal) -
 
 /// Refuses what a person said of a delivery that did not end cleanly when there is none: left in a command line, it would
 /// speak for them after the next death.
-fn nothing_is_claimed(wish: &Wish) -> Result<(), RunError> {
-    if wish.accept_remaining.is_none() && wish.output_check_done.is_none() {
+fn nothing_is_claimed(output_check_done: Option<u16>, accept_remaining: Option<f64>) -> Result<(), RunError> {
+    if output_check_done.is_none() && accept_remaining.is_none() {
         return Ok(());
     }
     let what = "--output-check-done, --accept-remaining: no delivery ended uncleanly here";
     Err(RunError::Remaining(format!("{what}\n    fix: start without them")))
 }
 
-/// What stands against a beam from before this start.
+/// What stands against a beam from before this start. After an unclean end the word that a fault was `cleared` does not count:
+/// left in the command line, it was given before what happened since.
 fn standing(unclean: bool, history: &FaultHistory, cleared: bool) -> io::Result<FaultSet> {
     let mut standing = if unclean { FaultSet::EMPTY.with(Fault::OutputCheckDue) } else { FaultSet::EMPTY };
     let now = wall_seconds();
-    if cleared {
+    if cleared && !unclean {
         history.clear(now)?;
     }
     let twice = history.repeated(now);
@@ -303,5 +309,39 @@ fn log(entry: &Entry) {
             warn!("proof of {} failed: {}", guard.name(), step.name())
         }
         Entry::Session(_, SessionNote::Proven(guard)) => info!("{} is proven", guard.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trips_a_start_that_speaks_for_a_person_who_is_not_there() {
+        assert!(nothing_is_claimed(Some(6), None).is_err());
+        let why = nothing_is_claimed(None, Some(1.5)).unwrap_err().to_string();
+        assert!(why.contains("--accept-remaining") && why.contains("fix: "), "{why}");
+        assert!(!may_arm(FaultSet::EMPTY, Some(1)));
+        assert!(!may_arm(FaultSet::EMPTY.with(Fault::OutputCheckDue), None));
+    }
+
+    #[test]
+    fn holds_a_start_in_which_nothing_is_left_to_say() {
+        assert!(nothing_is_claimed(None, None).is_ok());
+        assert!(may_arm(FaultSet::EMPTY, None));
+    }
+
+    #[test]
+    fn trips_the_physicists_word_on_a_fault_that_came_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = FaultHistory::new(folder.path());
+        let now = wall_seconds();
+        for _ in 0..2 {
+            history.add(now, Fault::NoPulse).unwrap();
+        }
+        // an automatic start after a death finds the same words in its command line
+        let standing = standing(true, &history, true).unwrap();
+        assert!(standing.contains(Fault::FaultRepeated) && standing.contains(Fault::OutputCheckDue), "{standing:?}");
+        assert!(super::standing(false, &history, true).unwrap().is_empty());
     }
 }
