@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use beam_core::fault::{Fault, FaultSet};
@@ -12,6 +13,7 @@ use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
+use beam_drivers::wait::wait;
 use nix::sys::signalfd::SignalFd;
 use tracing::{info, warn};
 
@@ -31,7 +33,7 @@ use crate::service;
 use crate::unclean_end::UncleanEnd;
 
 /// How often the service looks after itself.
-const ROUND: Duration = Duration::from_millis(50);
+const ROUND: Span = Span::from_millis(50);
 /// A guard that has told nothing for so long does not turn.
 const GUARD_SILENCE: Span = Span::from_secs(1);
 /// How long a delivery that is to begin at once waits for the treatment unit.
@@ -90,7 +92,7 @@ impl Watch<'_> {
             {
                 report = Some(self.finish(&finished, &view));
             }
-            std::thread::sleep(ROUND);
+            let [_a_signal_is_answered_at_once] = wait([self.signals.as_fd()], clock::now().after(ROUND));
         }
         told(service::stopping("asked to stop"));
         self.remember(&view, &mut remembered);
@@ -108,7 +110,7 @@ impl Watch<'_> {
         while clock::now() < until {
             told(service::feed_watchdog());
             self.remember(view, remembered);
-            std::thread::sleep(ROUND);
+            std::thread::sleep(Duration::from_nanos(ROUND.nanos()));
         }
     }
 
