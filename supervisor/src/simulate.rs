@@ -1,7 +1,7 @@
 //! `beam-supervisor simulate`: seeded sessions in virtual time with anything going wrong, judged by an oracle that knows the
 //! true dose of every pulse.
 //!
-//! A seed stands for a whole run: [`draw`] draws machine, plan and mishaps from it, [`Course`] leads the session through
+//! A seed stands for a whole run: [`mod@draw`] draws machine, plan and mishaps from it, [`Course`] leads the session through
 //! them, [`oracle`] looks on after every event. The same seed gives the same line of the log on every machine. A run that
 //! breaks a promise is made smaller ([`shrink`]) and told as a scenario; what a campaign has exercised is counted in
 //! [`table`].

@@ -79,6 +79,12 @@ impl BeamOff {
         self.off_since = None;
     }
 
+    /// What has counted so far was acknowledged by a person: only what comes on top of it is found again. A gate that is
+    /// still open is no count, and is found again at once.
+    pub fn acknowledge(&mut self) {
+        self.base = None;
+    }
+
     /// Watches; to be called whenever counts changed and our permit is not given. `proving` is the one time when the gate
     /// opens on purpose.
     pub fn watch(&mut self, now: Ticks, counts: &Counts, stale_after: Span, proving: bool) -> Option<FaultReport> {

@@ -315,12 +315,12 @@ impl InterlockGuard {
             Command::Deliver if self.is_delivering() => self.begin(now),
             Command::End(_) => self.compare_at_end(),
             Command::Heartbeat => self.heartbeat = now,
+            Command::Acknowledge => self.beam_off.acknowledge(),
             Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
             | Command::Rebase { .. }
-            | Command::Deliver
-            | Command::Acknowledge => {}
+            | Command::Deliver => {}
         }
     }
 

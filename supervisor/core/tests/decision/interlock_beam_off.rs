@@ -59,6 +59,36 @@ fn trips_over_a_pulse_that_nobody_asked_for() {
 }
 
 #[test]
+fn holds_once_a_person_has_acknowledged_what_counted() {
+    verifies(Requirement::BeamUnasked);
+    for mut rig in at_rest_armed_and_interrupted() {
+        rig.gate.pulses += 1;
+        rig.tell_gate();
+        rig.count_and_tell(1, 1, PULSE[0] * 2);
+        rig.let_out();
+        rig.command(Command::Acknowledge);
+        rig.forget();
+        rig.run(ms(2000));
+        assert_eq!((rig.phase(), rig.faults()), (Phase::Idle, vec![]));
+    }
+}
+
+#[test]
+fn trips_again_over_what_comes_after_the_acknowledgement() {
+    verifies(Requirement::BeamUnasked);
+    for mut rig in at_rest_armed_and_interrupted() {
+        rig.gate.pulses += 1;
+        rig.tell_gate();
+        rig.let_out();
+        rig.command(Command::Acknowledge);
+        rig.forget();
+        rig.gate.pulses += 1;
+        rig.tell_gate();
+        found(&mut rig, Fault::PulsesWhileClosed);
+    }
+}
+
+#[test]
 fn trips_over_charge_that_nobody_asked_for() {
     verifies(Requirement::BeamUnasked);
     for monitor in [1_usize, 2] {
