@@ -13,7 +13,7 @@ use beam_core::state::{Refused, State};
 use beam_core::units::Ticks;
 use beam_drivers::clock;
 use beam_drivers::realtime::{ThreadWish, spawn};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 
 use crate::conductor::{Conductor, Entry, SESSION_PERIOD};
 use crate::progress::Progress;
@@ -193,7 +193,8 @@ fn serve(
     recorder: &mut Option<Recorder>,
     watch: &mut impl FnMut(&Entry),
 ) {
-    match incoming.recv_timeout(TURN) {
+    // who asks waits a turn at most; a channel that is waited on spins before it sleeps, which costs more than the turn itself
+    match incoming.try_recv() {
         Ok(Request::Act(act, answer)) => {
             let result = conductor.act(clock::now(), &act, &mut |entry| tell(entry, view, recorder, watch));
             let _nobody_waits_any_more = answer.send(result);
@@ -205,9 +206,8 @@ fn serve(
         Ok(Request::StopRecording(answer)) => {
             let _nobody_waits_any_more = answer.send(recorder.take());
         }
-        Err(RecvTimeoutError::Timeout) => {}
-        // nobody can ask any more, but the guards still want their heartbeat until `stop` says otherwise
-        Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TURN),
+        // even where nobody can ask any more, the guards want their heartbeat until `stop` says otherwise
+        Err(TryRecvError::Empty | TryRecvError::Disconnected) => std::thread::sleep(TURN),
     }
 }
 

@@ -6,9 +6,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use beam_core::units::Ticks;
 use beam_drivers::clock;
@@ -23,6 +25,8 @@ use pages::Pages;
 
 /// Entries that may wait.
 const WAITING: usize = 65_536;
+/// What came in the meantime is written together: a thread that wakes for every turn of the session costs more than its work.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 enum Message {
     Entry(Entry),
@@ -126,11 +130,14 @@ impl Files {
     }
 
     fn write_all(&mut self, receiver: &Receiver<Message>) -> io::Result<()> {
-        while let Ok(message) = receiver.recv() {
-            match message {
-                Message::Entry(entry) => self.pages.take(entry)?,
-                Message::Report(report) => self.finish(&report)?,
+        while let Ok(first) = receiver.recv() {
+            for message in iter::once(first).chain(receiver.try_iter()) {
+                match message {
+                    Message::Entry(entry) => self.pages.take(entry)?,
+                    Message::Report(report) => self.finish(&report)?,
+                }
             }
+            thread::sleep(TOGETHER);
         }
         self.pages.close().map(drop)
     }
@@ -148,8 +155,6 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use beam_core::session::SessionNote;
     use beam_core::state::State;
     use beam_core::units::Span;
