@@ -120,6 +120,23 @@ impl InterfaceFacts {
         object(!self.echoes, "its driver makes echoes up before a frame is sent: use another adapter".to_owned());
         objections
     }
+
+    /// Everything in which this set-up is not what an observer wants, each with what to do. An observer sends no frame, but
+    /// a controller that is not in listen-only mode still acknowledges frames and signals errors by itself.
+    #[must_use]
+    pub fn objections_to_observing(&self) -> Vec<String> {
+        let mut objections = Vec::new();
+        let rate = self.bitrate.unwrap_or(BIT_RATE);
+        if rate != BIT_RATE {
+            objections.push(format!("runs at {rate} bit/s, the contract says {BIT_RATE}: set BitRate=1M"));
+        }
+        if self.listen_only != Some(true) {
+            let what = "is not known to only listen, so its controller may acknowledge frames and signal errors: set \
+                        ListenOnly=yes";
+            objections.push(what.to_owned());
+        }
+        objections
+    }
 }
 
 #[cfg(test)]
@@ -162,5 +179,16 @@ mod tests {
         let slow = InterfaceFacts { bitrate: Some(500_000), restart_after_ms: Some(100), ..good };
         assert_eq!(slow.objections().len(), 2);
         assert_eq!(InterfaceFacts { listen_only: Some(true), echoes: false, ..good }.objections().len(), 2);
+    }
+
+    #[test]
+    fn an_observer_wants_a_controller_that_only_listens() {
+        let good = InterfaceFacts { bitrate: Some(BIT_RATE), listen_only: Some(true), ..Default::default() };
+        assert!(good.objections_to_observing().is_empty());
+        for listen_only in [Some(false), None] {
+            let objections = InterfaceFacts { listen_only, ..good }.objections_to_observing();
+            assert!(objections.iter().any(|what| what.contains("ListenOnly=yes")), "{listen_only:?}: {objections:?}");
+        }
+        assert_eq!(InterfaceFacts { bitrate: Some(500_000), ..good }.objections_to_observing().len(), 1);
     }
 }

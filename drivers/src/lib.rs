@@ -1,7 +1,8 @@
 //! Everything that talks to the kernel: the CAN buses, the clock, and what makes a thread real-time.
 //!
 //! One trait is abstract: [`Port`], one guard's end of one bus. [`socketcan`] implements it over the kernel's CAN
-//! sockets; [`socketpair`] over a socket pair, for the simulated treatment unit. All `unsafe` code of the project lives
+//! sockets; [`socketpair`] over a socket pair, for the simulated treatment unit. [`observing`] makes a port of an end that
+//! can only be read ([`Listen`]): a guard behind it judges as ever, and no permit leaves. All `unsafe` code of the project lives
 //! in this crate, and [`clock`] is the only place that reads a clock.
 
 use std::os::fd::BorrowedFd;
@@ -15,6 +16,7 @@ pub mod candump;
 pub mod clock;
 pub mod inherited;
 pub mod interface;
+pub mod observing;
 pub mod realtime;
 pub mod sim;
 pub mod socketcan;
@@ -44,6 +46,17 @@ pub enum Unsent {
     QueueFull,
     /// The interface is down or gone, or the frame was refused for a reason that the driver does not know.
     Down,
+}
+
+/// An end of a bus that can only be read: there is no way to send over it.
+///
+/// What is said of [`Port::receive`] and [`Port::descriptor`] holds here too.
+pub trait Listen: Send {
+    /// The next thing that the bus has to say, or `None` when there is nothing more for now.
+    fn receive(&mut self) -> Option<Event>;
+
+    /// What [`wait`](wait::wait) waits on.
+    fn descriptor(&self) -> BorrowedFd<'_>;
 }
 
 /// One guard's end of one bus.

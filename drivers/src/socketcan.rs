@@ -16,7 +16,7 @@ use nix::sys::socket::{MsgFlags, send};
 
 use crate::can_frame::{self, FLEXIBLE_BYTES};
 use crate::interface;
-use crate::{Event, Port, Unsent};
+use crate::{Event, Listen, Port, Unsent};
 
 /// Receive buffer that is asked for, in bytes: room for some 5000 frames, half a second of a full bus.
 const RECEIVE_BUFFER: i32 = 4 << 20;
@@ -25,9 +25,9 @@ const MEANINGLESS_MAX: usize = 64;
 /// Room for the control messages: a stamp (32 bytes) and a drop counter (24), and as much again.
 const CONTROL_BYTES: usize = 112;
 
-/// A CAN socket of one guard.
+/// A CAN socket that is only read. It has no way to send: an observer is given this, and nothing else.
 #[derive(Debug)]
-pub struct SocketCanPort {
+pub struct SocketCanListener {
     socket: CanFdSocket,
     /// Messages dropped until now, as the kernel counts them.
     dropped: u32,
@@ -37,12 +37,40 @@ pub struct SocketCanPort {
     told_down: bool,
 }
 
+/// A CAN socket of one guard: it is read like any listener's, and sends the guard's permit.
+#[derive(Debug)]
+pub struct SocketCanPort {
+    listener: SocketCanListener,
+}
+
 impl SocketCanPort {
     /// Opens `interface` for the 11-bit identifiers `ids`, and for the echoes of `own_id`, the permit sent here.
     ///
     /// # Errors
     /// [`OpenError`], whose text says what to do.
     pub fn open(interface: &str, ids: &[u16], own_id: Option<u16>) -> Result<Self, OpenError> {
+        SocketCanListener::open_with_echoes(interface, ids, own_id).map(|listener| Self { listener })
+    }
+
+    /// Room for frames that wait to be read, in bytes as the kernel accounts them (about 800 a frame).
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn receive_buffer(&self) -> io::Result<i32> {
+        self.listener.receive_buffer()
+    }
+}
+
+impl SocketCanListener {
+    /// Opens `interface` for the 11-bit identifiers `ids`, to be read only.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose text says what to do.
+    pub fn open(interface: &str, ids: &[u16]) -> Result<Self, OpenError> {
+        Self::open_with_echoes(interface, ids, None)
+    }
+
+    fn open_with_echoes(interface: &str, ids: &[u16], own_id: Option<u16>) -> Result<Self, OpenError> {
         let error = |cause| OpenError { interface: interface.to_owned(), cause };
         if let Some(id) = ids.iter().chain(&own_id).find(|&&id| u32::from(id) > libc::CAN_SFF_MASK) {
             return Err(error(Cause::Identifier(*id)));
@@ -108,7 +136,7 @@ impl SocketCanPort {
     }
 }
 
-impl Port for SocketCanPort {
+impl Listen for SocketCanListener {
     fn receive(&mut self) -> Option<Event> {
         if let Some(event) = self.pending.take() {
             return Some(event);
@@ -137,17 +165,27 @@ impl Port for SocketCanPort {
         None
     }
 
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Port for SocketCanPort {
+    fn receive(&mut self) -> Option<Event> {
+        self.listener.receive()
+    }
+
     fn send(&mut self, frame: &Frame) -> Result<(), Unsent> {
-        let sent = send_frame(self.socket.as_fd(), frame);
+        let sent = send_frame(self.listener.socket.as_fd(), frame);
         // The kernel says once that the interface went down, to whoever calls first; reading must find out, too.
-        if sent == Err(Unsent::Down) && self.pending.is_none() {
-            self.pending = Some(Event::Trouble(Trouble::InterfaceDown));
+        if sent == Err(Unsent::Down) && self.listener.pending.is_none() {
+            self.listener.pending = Some(Event::Trouble(Trouble::InterfaceDown));
         }
         sent
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.listener.descriptor()
     }
 }
 

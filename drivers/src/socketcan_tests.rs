@@ -10,7 +10,7 @@ use crate::can_frame::Beside;
 use crate::socketpair::pair;
 
 fn port_over(socket: OwnedFd) -> SocketCanPort {
-    SocketCanPort { socket: socket.into(), dropped: 0, pending: None, told_down: false }
+    SocketCanPort { listener: SocketCanListener { socket: socket.into(), dropped: 0, pending: None, told_down: false } }
 }
 
 fn arrived(dropped: Option<u32>) -> Arrived {
@@ -33,7 +33,7 @@ fn recvmsg_reads_a_frame_and_never_waits() {
 fn recvmsg_reads_the_kernels_stamp() {
     let (ours, theirs) = pair().unwrap();
     let mut port = port_over(ours);
-    port.socket.set_recv_timestamp(true).unwrap();
+    port.listener.socket.set_recv_timestamp(true).unwrap();
     send_frame(theirs.as_fd(), &FRAME).unwrap();
     let Some(Event::Frame { stamp: Some(stamp), .. }) = port.receive() else { panic!("no stamp") };
     assert!(crate::clock::wall_time().unix_nanos().abs_diff(stamp.unix_nanos()) < 60_000_000_000);
@@ -57,13 +57,13 @@ fn dropped_frames_are_told_before_the_frame_that_came_after_them() {
     let message = can_frame::encode(&FRAME);
     let frame = Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamp: None });
     let overflow = |lost| Some(Event::Trouble(Trouble::ReceiveOverflow { lost }));
-    assert_eq!(port.understand(&message, arrived(None)), frame);
-    assert_eq!(port.understand(&message, arrived(Some(189))), overflow(189));
+    assert_eq!(port.listener.understand(&message, arrived(None)), frame);
+    assert_eq!(port.listener.understand(&message, arrived(Some(189))), overflow(189));
     assert_eq!(port.receive(), frame);
-    assert_eq!(port.understand(&message, arrived(Some(189))), frame);
-    assert_eq!(port.understand(&message, arrived(Some(190))), overflow(1));
-    port.dropped = u32::MAX;
-    assert_eq!(port.understand(&message, arrived(Some(1))), overflow(2), "the counter wraps");
+    assert_eq!(port.listener.understand(&message, arrived(Some(189))), frame);
+    assert_eq!(port.listener.understand(&message, arrived(Some(190))), overflow(1));
+    port.listener.dropped = u32::MAX;
+    assert_eq!(port.listener.understand(&message, arrived(Some(1))), overflow(2), "the counter wraps");
 }
 
 #[test]

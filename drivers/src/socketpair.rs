@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socket
 
 use crate::can_frame::{self, FLEXIBLE_BYTES};
 use crate::socketcan::send_frame;
-use crate::{Event, Port, Unsent};
+use crate::{Event, Listen, Port, Unsent};
 
 /// The two ends of a new bus with two nodes. Neither end ever waits.
 ///
@@ -85,6 +85,30 @@ impl Port for PairPort {
 
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_ref().map_or(self.silent.as_fd(), AsFd::as_fd)
+    }
+}
+
+/// One end of a socket pair that is only read: an observer's. The port inside it is nobody else's, and nothing here sends.
+#[derive(Debug)]
+pub struct PairListener(PairPort);
+
+impl PairListener {
+    /// A listener over one end of a [`pair`].
+    ///
+    /// # Errors
+    /// What the kernel says, such as too many open files.
+    pub fn new(socket: OwnedFd) -> io::Result<Self> {
+        PairPort::new(socket, None).map(Self)
+    }
+}
+
+impl Listen for PairListener {
+    fn receive(&mut self) -> Option<Event> {
+        self.0.receive()
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.descriptor()
     }
 }
 

@@ -13,9 +13,9 @@ use beam_core::machine::Machine;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{BEAM_CHARGE, GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
 use beam_drivers::interface::{InterfaceFacts, interface_facts};
-use beam_drivers::socketcan::{OpenError, SocketCanPort};
+use beam_drivers::socketcan::{OpenError, SocketCanListener};
 use beam_drivers::wait::wait;
-use beam_drivers::{Event, Port, clock};
+use beam_drivers::{Event, Listen, clock};
 
 use crate::config::bus_load::frame_bits;
 
@@ -209,7 +209,7 @@ pub fn survey(interface: &str, span: Span) -> Result<Survey, Unheard> {
         return Err(Unheard::NotCan(interface.to_owned()));
     }
     let facts = || interface_facts(interface).map_err(|error| Unheard::Unread(interface.to_owned(), error));
-    let mut port = SocketCanPort::open_for_all(interface).map_err(Unheard::Unopened)?;
+    let mut port = SocketCanListener::open_for_all(interface).map_err(Unheard::Unopened)?;
     let before = facts()?;
     let mut survey = Survey { facts: [before; 2], ..Survey::default() };
     let begun = clock::now();
