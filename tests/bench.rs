@@ -49,6 +49,9 @@ pub struct Bench {
     around: fn(&mut dyn FnMut()),
     notes: Vec<(Ticks, Guard, Note)>,
     turns: u64,
+    /// Every frame that a bus carried.
+    carried: Vec<(Ticks, Bus, Frame)>,
+    keeps_frames: bool,
 }
 
 impl Bench {
@@ -74,12 +77,25 @@ impl Bench {
             around: |turn| turn(),
             notes: Vec::new(),
             turns: 0,
+            carried: Vec::new(),
+            keeps_frames: false,
         }
     }
 
     /// Puts something around every turn of a real guard from now on.
     pub fn surround(&mut self, around: fn(&mut dyn FnMut())) {
         self.around = around;
+    }
+
+    /// Keeps every frame that a bus carries from now on.
+    pub const fn keep_frames(&mut self) {
+        self.keeps_frames = true;
+    }
+
+    /// The frames kept.
+    #[must_use]
+    pub fn frames(&self) -> &[(Ticks, Bus, Frame)] {
+        &self.carried
     }
 
     /// Every note of the real guards.
@@ -171,6 +187,9 @@ impl Bench {
 
     fn arrive(&mut self) {
         let Some(Flight { bus, from, frame, .. }) = self.flights.pop_front() else { return };
+        if self.keeps_frames {
+            self.carried.push((self.now, bus, frame));
+        }
         if from.is_some() {
             let (now, flights) = (self.now, &mut self.flights);
             self.unit.receive(now, bus, &frame, &mut |bus, frame| put(flights, now, bus, None, frame));

@@ -201,3 +201,32 @@ fn every_listed_survivor_of_mutation_is_still_in_the_code() {
     let gone = gone(&listed, |file| fs::read_to_string(core.join(file)).unwrap_or_default());
     assert!(gone.is_empty(), "tests/mutants/SURVIVORS.toml names what is no longer there: {gone:#?}");
 }
+
+/// Files that may take a session to Armed without a proof, each with its reason.
+const UNPROVEN: [(&str, &str); 5] = [
+    ("supervisor/core/src/session.rs", "says how"),
+    ("supervisor/src/conductor.rs", "hands it on"),
+    ("supervisor/src/replay.rs", "a recording cannot answer a proof, and its guards send to nobody"),
+    ("supervisor/src/world.rs", "a simulated gate, in virtual time"),
+    ("supervisor/src/observe.rs", "somebody else's gate, over ends of the buses that cannot send"),
+];
+
+#[test]
+fn nobody_who_sends_arms_without_a_proof() {
+    for (file, source) in files("rs").iter().filter(|(file, _)| !file.split('/').any(|part| part == "tests")) {
+        let found = holding(source, &["arm_unproven"]);
+        assert!(found.is_empty() || is_excused(&UNPROVEN, file), "{file}: {found:?}");
+    }
+}
+
+#[test]
+fn an_observer_names_no_end_of_a_bus_that_can_send() {
+    let sends = ["SocketCanPort", "PairPort", "send_frame"];
+    assert!(!holding("let port = SocketCanPort::open(name, ids, own)?;", &sends).is_empty());
+    let observing = |file: &str| file.starts_with("supervisor/src/observe");
+    let all = files("rs");
+    assert!(all.iter().any(|(file, _)| observing(file)));
+    for (file, source) in all.iter().filter(|(file, _)| observing(file)) {
+        assert!(holding(source, &sends).is_empty(), "{file} names an end of a bus that can send");
+    }
+}

@@ -8,11 +8,13 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp systemd/beam-supervisor.{service,socket} "$scratch"
-# the program is not installed where tests run
-sed -i "s#/usr/bin/beam-supervisor#$(command -v true)#" "$scratch/beam-supervisor.service"
-systemd-analyze verify "$scratch/beam-supervisor.service" "$scratch/beam-supervisor.socket"
-# 1.5 is what the service has by design: CAN, netlink and real time are its work
-exposure=$(systemd-analyze security --offline=true "$scratch/beam-supervisor.service" | tail -n 1)
-echo "$exposure"
-systemd-analyze security --offline=true --threshold=16 "$scratch/beam-supervisor.service" >/dev/null
+cp systemd/beam-supervisor{,-observe}.{service,socket} "$scratch"
+for unit in beam-supervisor beam-supervisor-observe; do
+  # the program is not installed where tests run
+  sed -i "s#/usr/bin/beam-supervisor#$(command -v true)#" "$scratch/$unit.service"
+  systemd-analyze verify "$scratch/$unit.service" "$scratch/$unit.socket"
+  # 1.5 is what the service has by design: CAN, netlink and real time are its work
+  exposure=$(systemd-analyze security --offline=true "$scratch/$unit.service" | tail -n 1)
+  echo "$unit: $exposure"
+  systemd-analyze security --offline=true --threshold=16 "$scratch/$unit.service" >/dev/null
+done

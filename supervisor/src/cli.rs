@@ -65,15 +65,20 @@ pub struct Demo {
 
 /// `run`
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("purpose").multiple(true))]
 pub struct Run {
     /// The service's configuration.
     #[arg(long)]
     pub config: PathBuf,
-    /// Plan to arm; needs --arm-now.
-    #[arg(long, requires = "arm_now")]
+    /// Plan to arm, or to judge by; needs --arm-now or --observe.
+    #[arg(long, requires = "purpose")]
     pub plan: Option<PathBuf>,
+    /// Do everything but send permits: judge by the plan what somebody else delivers, and record what would have been done
+    /// beside what happened. No frame leaves, and no beam hangs on it.
+    #[arg(long, group = "purpose")]
+    pub observe: bool,
     /// Arm and begin at once, without an operator: refused unless the profile says bench = true.
-    #[arg(long, requires = "plan")]
+    #[arg(long, requires = "plan", group = "purpose")]
     pub arm_now: bool,
     /// The output check after this delivery, which did not end cleanly, was done: arming is allowed again.
     #[arg(long, value_name = "ID")]

@@ -17,6 +17,7 @@ use crate::config::{self, Kind, Problem, shipped};
 use crate::demo;
 use crate::describe::cleared_by;
 use crate::fault_history;
+use crate::observe::service;
 use crate::prepared::Prepared;
 use crate::replay;
 use crate::report::Report;
@@ -30,6 +31,9 @@ mod simulate;
 pub use check_bus::check_bus;
 pub use latency::latency;
 pub use simulate::simulate;
+
+/// Why what a person says of an unclean end has no place beside observing.
+const OWN_DELIVERY: &str = "speaks of a delivery of this supervisor, and an observer has none";
 
 /// What is printed and the code that is answered instead of a result.
 type Failure = u8;
@@ -146,16 +150,50 @@ pub fn run(arguments: &cli::Run) -> u8 {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    code(serve(arguments))
+    code(if arguments.observe { observe(arguments) } else { serve(arguments) })
+}
+
+fn observe(arguments: &cli::Run) -> Result<u8, Failure> {
+    if let Some(why) = no_place_beside_observing(arguments) {
+        return Err(fail(exit::USAGE, format!("run: {why}")));
+    }
+    let Some(path) = &arguments.plan else {
+        let what = "--observe judges by a plan, and none is given";
+        return Err(fail(
+            exit::USAGE,
+            format!("run: {what}\n    fix: name the plan that is delivered with --plan FILE"),
+        ));
+    };
+    let (site, profile, seal) = read_sealed(arguments)?;
+    let plan = config::load_plan(path).map_err(|problems| wrong(&problems))?;
+    let prepared = Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?;
+    let prepared = in_its_air(prepared, arguments)?;
+    match service::observe(&service::Wish { site, seal, prepared }) {
+        Ok(()) => Ok(exit::DONE),
+        Err(error) => Err(fail(code_of(&error), format!("run: {error}"))),
+    }
+}
+
+/// Whatever speaks of a delivery of this supervisor's own has no place where it only observes.
+fn no_place_beside_observing(arguments: &cli::Run) -> Option<String> {
+    let given = [
+        ("--arm-now", arguments.arm_now, "begins a beam, and an observer can begin none"),
+        ("--output-check-done", arguments.output_check_done.is_some(), OWN_DELIVERY),
+        ("--accept-remaining", arguments.accept_remaining.is_some(), OWN_DELIVERY),
+        ("--next-delivery-id", arguments.next_delivery_id.is_some(), "sets a counter that an observer does not use"),
+        (
+            "--repeated-fault-cleared",
+            arguments.repeated_fault_cleared,
+            "clears a history that an observer does not keep",
+        ),
+    ];
+    let wrong: Vec<String> =
+        given.iter().filter(|(_, is_given, _)| *is_given).map(|(name, _, why)| format!("{name} {why}")).collect();
+    (!wrong.is_empty()).then(|| format!("--observe: {}\n    fix: start without it", wrong.join("; ")))
 }
 
 fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
-    let read = || config::load_site(&arguments.config).map_err(|problems| wrong(&problems));
-    // sealed first and read for use afterwards, so that what changes in between is found
-    let profile_path = read()?.0.profile;
-    let sealed = [arguments.config.as_path(), profile_path.as_path()].into_iter().chain(arguments.plan.as_deref());
-    let seal = config::Seal::of(sealed);
-    let (site, profile) = read()?;
+    let (site, profile, seal) = read_sealed(arguments)?;
     let prepared = match &arguments.plan {
         None => Prepared::without_plan(&profile),
         Some(path) => {
@@ -186,16 +224,28 @@ fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
             let _nobody_may_read_it = std::io::stdout().write_all(report.text().as_bytes());
             Ok(verdict(&report))
         }
-        Err(error) => {
-            let code = match &error {
-                RunError::SecondInstance(_) => exit::SECOND_INSTANCE,
-                RunError::Ids(_) | RunError::Remaining(_) | RunError::Changed(_) => exit::CONFIGURATION,
-                RunError::Unavailable(_) | RunError::Refused(_) => exit::UNAVAILABLE,
-                RunError::Io(_) => exit::FAILED,
-            };
-            Err(fail(code, format!("run: {error}")))
-        }
+        Err(error) => Err(fail(code_of(&error), format!("run: {error}"))),
     }
+}
+
+const fn code_of(error: &RunError) -> u8 {
+    match error {
+        RunError::SecondInstance(_) | RunError::SecondObserver(_) => exit::SECOND_INSTANCE,
+        RunError::Ids(_) | RunError::Remaining(_) | RunError::Changed(_) => exit::CONFIGURATION,
+        RunError::Unavailable(_) | RunError::Refused(_) => exit::UNAVAILABLE,
+        RunError::Io(_) => exit::FAILED,
+    }
+}
+
+/// The service's configuration and its machine; sealed first and read for use afterwards, so that what changes in between is
+/// found.
+fn read_sealed(arguments: &cli::Run) -> Result<(config::Site, config::Profile, config::Seal), Failure> {
+    let read = || config::load_site(&arguments.config).map_err(|problems| wrong(&problems));
+    let profile_path = read()?.0.profile;
+    let sealed = [arguments.config.as_path(), profile_path.as_path()].into_iter().chain(arguments.plan.as_deref());
+    let seal = config::Seal::of(sealed);
+    let (site, profile) = read()?;
+    Ok((site, profile, seal))
 }
 
 /// A machine with vented chambers arms nothing without a reading of their air.

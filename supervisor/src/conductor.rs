@@ -9,7 +9,7 @@ use beam_core::record::{Body, Record};
 use beam_core::session::{Act, Directive, Happening, Session, SessionNote};
 use beam_core::state::Refused;
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::Guard;
+use beam_core::wire::{Guard, Permit};
 
 use crate::wiring::Line;
 
@@ -23,6 +23,33 @@ pub enum Entry {
     Guard(Record),
     /// The session's note.
     Session(Ticks, SessionNote),
+    /// A permit that a guard would have sent, had it not only observed: it was on no bus.
+    NotSent(NotSent),
+}
+
+/// A permit that was not sent, because its guard only observes ([`crate::observe`]).
+#[derive(Clone, Copy, Debug)]
+pub struct NotSent {
+    /// When it would have been sent.
+    pub at: Ticks,
+    /// By whom.
+    pub guard: Guard,
+    /// The permit.
+    pub permit: Permit,
+    /// From the frame that caused it to where it would have been sent; zero where none caused it.
+    pub latency: Span,
+}
+
+impl Entry {
+    /// When it happened.
+    #[must_use]
+    pub const fn at(&self) -> Ticks {
+        match self {
+            Self::Guard(record) => record.at,
+            Self::Session(at, _) => *at,
+            Self::NotSent(permit) => permit.at,
+        }
+    }
 }
 
 /// The session between the rings.

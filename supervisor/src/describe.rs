@@ -7,10 +7,10 @@ use beam_core::note::{FaultReport, Note};
 use beam_core::record::Body;
 use beam_core::session::SessionNote;
 use beam_core::units::{Dose, Span, Ticks};
-use beam_core::wire::{CloseCause, GateState, GateStatus};
+use beam_core::wire::{CloseCause, GateState, GateStatus, Permit, PermitState, Reason};
 use serde_json::{Value, json};
 
-use crate::conductor::Entry;
+use crate::conductor::{Entry, NotSent};
 
 /// MU as a number.
 #[must_use]
@@ -112,9 +112,40 @@ pub fn entry_json(entry: &Entry, since: Ticks) -> Option<Value> {
             (record.at, value)
         }
         Entry::Session(at, note) => (*at, session_json(note)),
+        Entry::NotSent(permit) => (permit.at, not_sent_json(permit)),
     };
     value["t_s"] = json!(seconds(at.since(since)));
     Some(value)
+}
+
+/// A permit that a guard would have sent.
+fn not_sent_json(not_sent: &NotSent) -> Value {
+    let Permit { state, reason, lease, .. } = not_sent.permit;
+    json!({
+        "event": "permit not sent", "guard": not_sent.guard.name(), "state": permit_state(state),
+        "reason": permit_reason(reason), "lease": lease,
+    })
+}
+
+/// A permit's state in the contract's words.
+#[must_use]
+pub const fn permit_state(state: PermitState) -> &'static str {
+    match state {
+        PermitState::Withheld => "WITHHELD",
+        PermitState::Permit => "PERMIT",
+        PermitState::Tripped => "TRIPPED",
+    }
+}
+
+/// A permit's reason in the contract's words.
+#[must_use]
+pub const fn permit_reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::None => "NONE",
+        Reason::DoseReached => "DOSE_REACHED",
+        Reason::Operator => "OPERATOR",
+        Reason::Fault => "FAULT",
+    }
 }
 
 fn note_json(note: &Note, guard: &str) -> Option<Value> {

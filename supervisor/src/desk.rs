@@ -74,6 +74,23 @@ impl View {
         let _the_first_reason_stays = self.unrecorded.set(why);
     }
 
+    /// One entry more, from whoever turns a session: the desk, or an observer.
+    pub(crate) fn add(&self, entry: &Entry) {
+        lock(&self.progress).add(entry);
+    }
+
+    /// The session turned, and `lost` is what the guards' rings have lost.
+    pub(crate) fn has_turned(&self, now: Ticks, lost: [u64; 4]) {
+        *lock(&self.lost_records) = lost;
+        *lock(&self.turned) = now;
+    }
+
+    /// New guards have nothing to do with what the ones before told, but were heard as lately.
+    pub(crate) fn begin_anew(&self) {
+        let mut progress = lock(&self.progress);
+        *progress = Progress { heard: progress.heard, ..Progress::default() };
+    }
+
     /// What stands against a beam by the service itself, shown with what the guards found.
     fn stand(&self, service: FaultSet) -> FaultSet {
         let standing = if self.unrecorded().is_some() { service.with(Fault::RecordUnwritable) } else { service };
@@ -123,8 +140,7 @@ impl Desk {
                 }
                 conductor.set_service_standing(seen.stand(service_standing));
                 conductor.turn(clock::now(), &mut |entry| tell(entry, &seen, &mut recorder, &mut watch));
-                *lock(&seen.lost_records) = conductor.lost();
-                *lock(&seen.turned) = clock::now();
+                seen.has_turned(clock::now(), conductor.lost());
             }
         })?;
         Ok(Self { requests, view, stop, thread })
@@ -212,7 +228,7 @@ fn serve(
 }
 
 fn tell(entry: &Entry, view: &View, recorder: &mut Option<Recorder>, watch: &mut impl FnMut(&Entry)) {
-    lock(&view.progress).add(entry);
+    view.add(entry);
     if let Some(recorder) = recorder {
         recorder.take(entry);
     }

@@ -221,7 +221,7 @@ impl DoseJournal {
                 drop(shared);
                 return self.write_soon();
             }
-            Entry::Session(..) => return,
+            Entry::Session(..) | Entry::NotSent(_) => return,
         };
         match &record.body {
             Body::Received { bus, frame, .. } => {

@@ -22,6 +22,7 @@ pub mod latency;
 pub mod live;
 pub mod metrics;
 pub mod mishap;
+pub mod observe;
 pub mod prepared;
 pub mod progress;
 pub mod publish;

@@ -12,7 +12,7 @@ use beam_core::state::State;
 use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{GateStatus, Guard, Permit};
 
-use crate::conductor::Entry;
+use crate::conductor::{Entry, NotSent};
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Progress {
     pub pulses: [u32; 2],
     /// Pulses that the gate counted.
     pub gate_pulses: u32,
-    /// The lease that each guard sent last.
+    /// The lease that each guard sent last, or would have sent where it only observes.
     pub leases: [u32; 4],
     /// Beam-on time by the time guard's clock.
     pub beam_on: Span,
@@ -121,6 +121,12 @@ impl Progress {
                 }
             }
             Entry::Session(at, note) => self.session(*at, note),
+            Entry::NotSent(NotSent { at, guard, permit, latency }) => {
+                let index = guard.index();
+                self.heard[index] = *at;
+                self.latency[index] = self.latency[index].longer(*latency);
+                self.leases[index] = permit.lease;
+            }
         }
     }
 

@@ -55,6 +55,10 @@ impl Publisher {
                 SessionNote::Fault(report) => metrics.count_fault(report.fault),
                 SessionNote::ProofFailed(..) | SessionNote::Proven(_) => {}
             },
+            Entry::NotSent(permit) if permit.latency.nanos() > 0 => {
+                metrics.observe_frame_to_permit(permit.guard, permit.latency);
+            }
+            Entry::NotSent(_) => {}
         }
     }
 

@@ -51,13 +51,29 @@ impl Recorder {
     /// When the folder or its files cannot be made.
     pub fn start(directory: &Path, id: u16, interfaces: [String; 2], now: Ticks) -> io::Result<Self> {
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        Self::start_in(directory.join(format!("{stamp}-delivery-{id}")), interfaces, now)
+        Self::start_in(directory.join(format!("{stamp}-delivery-{id}")), interfaces, [now; 2])
     }
 
-    fn start_in(folder: PathBuf, interfaces: [String; 2], now: Ticks) -> io::Result<Self> {
+    /// The same for the delivery `number` of somebody else that was only observed. It began at `since`, from which its events
+    /// count.
+    ///
+    /// # Errors
+    /// When the folder or its files cannot be made.
+    pub fn observed(
+        directory: &Path,
+        number: u16,
+        interfaces: [String; 2],
+        since: Ticks,
+        now: Ticks,
+    ) -> io::Result<Self> {
+        let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        Self::start_in(directory.join(format!("{stamp}-observed-{number}")), interfaces, [since, now])
+    }
+
+    fn start_in(folder: PathBuf, interfaces: [String; 2], since_and_now: [Ticks; 2]) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
         let (sender, receiver) = bounded(WAITING);
-        let mut files = Files::create(&folder, interfaces, now)?;
+        let mut files = Files::create(&folder, interfaces, since_and_now)?;
         let failure = Arc::new(OnceLock::new());
         let told = Arc::clone(&failure);
         let thread = spawn("recorder", ThreadWish::default(), move |_| {
@@ -122,9 +138,9 @@ struct Files {
 }
 
 impl Files {
-    fn create(folder: &Path, interfaces: [String; 2], since: Ticks) -> io::Result<Self> {
+    fn create(folder: &Path, interfaces: [String; 2], [since, now]: [Ticks; 2]) -> io::Result<Self> {
         let file = |name| File::create(folder.join(name)).map(BufWriter::new);
-        let wall_offset = clock::wall_time().unix_nanos().saturating_sub(since.nanos());
+        let wall_offset = clock::wall_time().unix_nanos().saturating_sub(now.nanos());
         let pages = Pages::new([file("frames.log")?, file("events.jsonl")?], interfaces, wall_offset, since);
         Ok(Self { folder: folder.to_owned(), pages })
     }
@@ -174,7 +190,7 @@ mod tests {
     }
 
     fn recorder(folder: &Path) -> Recorder {
-        Recorder::start_in(folder.to_owned(), ["can0".to_owned(), "can1".to_owned()], Ticks::ZERO).unwrap()
+        Recorder::start_in(folder.to_owned(), ["can0".to_owned(), "can1".to_owned()], [Ticks::ZERO; 2]).unwrap()
     }
 
     #[test]

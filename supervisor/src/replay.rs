@@ -336,6 +336,7 @@ fn note(progress: &mut Progress, log: &mut Vec<serde_json::Value>, entry: &Entry
             )
         ),
         Entry::Session(..) => true,
+        Entry::NotSent(_) => false,
     };
     if told && let Some(value) = crate::describe::entry_json(entry, START) {
         log.push(value);

@@ -210,7 +210,12 @@ fn hold_buses(site: &Site) -> Result<Vec<UnixDatagram>, RunError> {
 
 /// Holds one bus; the name is given back when what is returned is dropped.
 pub(crate) fn hold_bus(interface: &str) -> Result<UnixDatagram, RunError> {
-    let name = SocketAddr::from_abstract_name(format!("beam-supervisor/{interface}"))?;
+    hold_name("beam-supervisor", interface)
+}
+
+/// Holds one bus under the name of what the process is.
+pub(crate) fn hold_name(what: &str, interface: &str) -> Result<UnixDatagram, RunError> {
+    let name = SocketAddr::from_abstract_name(format!("{what}/{interface}"))?;
     UnixDatagram::bind_addr(&name).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => RunError::SecondInstance(interface.to_owned()),
         _ => RunError::Io(error),
@@ -251,7 +256,7 @@ fn examine_buses(site: &Site) {
     }
 }
 
-fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
+pub(crate) fn thread_wishes(site: &Site) -> [ThreadWish; 4] {
     site.threads.map(|thread| ThreadWish::guard(thread.priority, thread.cpu.map(usize::from)))
 }
 
@@ -260,7 +265,7 @@ pub(crate) fn bus_names(site: &Site) -> [String; 2] {
     [site.bus_a.clone(), site.bus_b.clone().unwrap_or_else(|| site.bus_a.clone())]
 }
 
-fn serve(site: &Site, metrics: Arc<Metrics>, view: Arc<View>) -> Result<(), RunError> {
+pub(crate) fn serve(site: &Site, metrics: Arc<Metrics>, view: Arc<View>) -> Result<(), RunError> {
     let listener = match service::metrics_listener()? {
         Some(handed) => handed,
         None => TcpListener::bind(site.metrics_listen).map_err(|error| {
@@ -291,7 +296,7 @@ fn announce(wish: &Wish) {
 }
 
 /// Guards write records, never logs; what of their records is worth a line is logged here, in the session thread.
-fn log(entry: &Entry) {
+pub(crate) fn log(entry: &Entry) {
     use beam_core::note::Note;
     use beam_core::record::Body;
     use beam_core::session::SessionNote;
@@ -309,6 +314,7 @@ fn log(entry: &Entry) {
             warn!("proof of {} failed: {}", guard.name(), step.name())
         }
         Entry::Session(_, SessionNote::Proven(guard)) => info!("{} is proven", guard.name()),
+        Entry::NotSent(_) => {}
     }
 }
 

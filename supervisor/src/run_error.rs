@@ -13,6 +13,8 @@ use crate::delivery_ids::IdError;
 pub enum RunError {
     /// Another supervisor holds the same bus.
     SecondInstance(String),
+    /// Another observer listens to the same bus.
+    SecondObserver(String),
     /// The delivery counter hands out nothing.
     Ids(IdError),
     /// A bus, a socket or a folder is not there.
@@ -34,6 +36,10 @@ impl fmt::Display for RunError {
                 text,
                 "another supervisor already holds {interface}\n    fix: stop it first; two supervisors on one bus would send \
                  the same permits"
+            ),
+            Self::SecondObserver(interface) => write!(
+                text,
+                "another observer already listens to {interface}\n    fix: stop it first; both would write the same records"
             ),
             Self::Ids(error) => error.fmt(text),
             Self::Unavailable(what) | Self::Remaining(what) => text.write_str(what),

@@ -33,7 +33,7 @@ use crate::service;
 use crate::unclean_end::UncleanEnd;
 
 /// How often the service looks after itself.
-const ROUND: Span = Span::from_millis(50);
+pub(crate) const ROUND: Span = Span::from_millis(50);
 /// A guard that has told nothing for so long does not turn.
 const GUARD_SILENCE: Span = Span::from_secs(1);
 /// How long a delivery that is to begin at once waits for the treatment unit.
@@ -270,7 +270,7 @@ pub(crate) fn silent_guards(view: &View, now: Ticks) -> Vec<&'static str> {
     silent
 }
 
-fn told(result: io::Result<()>) {
+pub(crate) fn told(result: io::Result<()>) {
     if let Err(error) = result {
         warn!("systemd cannot be told: {error}");
     }

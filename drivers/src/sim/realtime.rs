@@ -55,6 +55,8 @@ struct Shared {
     request: AtomicU8,
     dropped: AtomicU64,
     truth: Mutex<Truth>,
+    /// Frames that each endpoint has put on its bus.
+    put: Vec<AtomicU64>,
 }
 
 impl Shared {
@@ -99,6 +101,7 @@ impl RealTimeUnit {
             request: AtomicU8::new(REQUEST_NOTHING),
             dropped: AtomicU64::new(0),
             truth: Mutex::new(self.unit.truth()),
+            put: self.endpoints.iter().map(|_| AtomicU64::new(0)).collect(),
         });
         let theirs = Arc::clone(&shared);
         let wish = ThreadWish { stack_bytes: wish.stack_bytes.max(STACK_BYTES), ..wish };
@@ -148,6 +151,9 @@ fn take_frames(unit: &mut Unit, endpoints: &mut [Endpoint], index: usize, now: T
         let bus = endpoint.bus;
         match endpoint.port.receive() {
             Some(Event::Frame { frame, .. }) => {
+                if let Some(count) = shared.put.get(index) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
                 broadcast(endpoints, Some(index), bus, &frame, shared);
                 unit.receive(now, bus, &frame, &mut |bus, frame| broadcast(endpoints, None, bus, &frame, shared));
             }
@@ -187,6 +193,12 @@ impl Handle {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Frames that each endpoint has put on its bus so far, in the order in which they were made.
+    #[must_use]
+    pub fn frames_put(&self) -> Vec<u64> {
+        self.shared.put.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
     /// Somebody at the console asks for beam, or takes the request back.

@@ -37,10 +37,7 @@ impl<W: Write> Pages<W> {
     /// # Errors
     /// When something could not be written.
     pub fn take(&mut self, entry: Entry) -> io::Result<()> {
-        let at = match &entry {
-            Entry::Guard(record) => record.at,
-            Entry::Session(at, _) => *at,
-        };
+        let at = entry.at();
         self.waiting.push((at, entry));
         let oldest = self.waiting.first().map_or(at, |(at, _)| *at);
         if at.since(oldest) > ORDERING.times(2) { self.write_until(Some(at)) } else { Ok(()) }
@@ -93,6 +90,7 @@ fn frame_of(entry: &Entry) -> Option<(Bus, Frame)> {
             Body::Sent { bus, frame, .. } => Some((bus, frame)),
             Body::Note(_) | Body::Unsent { .. } | Body::Trouble { .. } | Body::Loop { .. } => None,
         },
-        Entry::Session(..) => None,
+        // what was not sent was on no bus, and has its place among the events
+        Entry::Session(..) | Entry::NotSent(_) => None,
     }
 }

@@ -1,0 +1,359 @@
+//! `beam-supervisor run --observe`: everything but sending permits, for the weeks before the supervisor is connected to the
+//! gate. The unmodified guards judge a delivery that somebody else governs; what they would have done is recorded beside what
+//! happened.
+//!
+//! That nothing is sent is no matter of a flag: an observer's ends of the buses ([`ports`]) have no way to send, and an
+//! [`Observer`] has no operator who could act. It follows the gate as it is seen. The gate opens, at the beginning of its
+//! counts and with a lease to fire on: the guards are armed without a proof, which is somebody else's business here, and begin
+//! at once. It closes: their interlock guard takes that for the interruption it would be, and they go on when it opens again.
+//! When the guards would have ended the beam, the watching does not end: what the gate lets pass from then on is the
+//! difference that a physicist looks for. The delivery is over when the gate has latched or takes up the next one.
+//!
+//! An observer judges one delivery. The next one gets new guards ([`service`]), so that nothing that the last ones found
+//! because their word had no weight is left.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use beam_core::clearance::Role;
+use beam_core::machine::{Beam, Machine, Order};
+use beam_core::note::{FrameCounts, Note};
+use beam_core::record::{Body, Record};
+use beam_core::session::{Act, SessionNote};
+use beam_core::state::State;
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{CloseCause, GateState, GateStatus, Permit};
+
+use crate::autopilot::AFTER_BEAM;
+use crate::conductor::{Conductor, Entry, NotSent};
+use crate::wiring::Line;
+
+pub mod account;
+pub mod gate;
+pub mod keeper;
+pub mod ports;
+pub mod report;
+pub mod service;
+pub mod watching;
+
+use account::Account;
+use gate::GateWatch;
+
+/// What an observer may have to tell before anybody listens: seconds of the fastest machine.
+const WAITING: usize = 65_536;
+/// How long a gate may stand closed without being latched after the guards would have ended the beam, before the delivery is
+/// taken to be over.
+const CLOSED_FOR_GOOD: Span = Span::from_secs(60);
+/// How often a finding from before a delivery is put away before the guards are taken for spent.
+const FUTILE: u32 = 4;
+
+/// `machine` as an observer's guards must see it: pulses that they did not lease are no fault, because nobody asked them.
+#[must_use]
+pub const fn as_observed(machine: &Machine) -> Machine {
+    let mut observed = *machine;
+    if let Beam::Pulsed { gate_knows_lease, .. } = &mut observed.beam {
+        *gate_knows_lease = false;
+    }
+    observed
+}
+
+/// What an observer tells the thread that keeps the record.
+#[derive(Debug)]
+pub enum Told {
+    /// An entry of the delivery that is followed, from its beginning on; the first one comes when there was beam.
+    Entry(Entry),
+    /// The delivery is over.
+    Over(Box<Account>),
+    /// Beam came through a gate whose opening was not seen, or whose counts did not begin: that delivery is not observed.
+    Missed,
+    /// The guards found something at rest that they cannot put away, and must be replaced.
+    Spent,
+}
+
+impl Told {
+    /// Whether the guards have done their work, and whatever comes next is for new ones.
+    #[must_use]
+    pub const fn wants_new_guards(&self) -> bool {
+        match self {
+            Self::Over(_) | Self::Spent => true,
+            Self::Entry(_) | Self::Missed => false,
+        }
+    }
+}
+
+/// Where an observer stands.
+enum Stage {
+    /// No delivery was seen yet.
+    Waiting,
+    /// A delivery is followed.
+    Following(Box<Account>),
+    /// Nothing more is followed.
+    Over,
+}
+
+/// The session of a supervisor that only observes: it leads the guards as the gate is seen to go, and sees what comes of it.
+pub struct Observer {
+    conductor: Conductor,
+    order: Order,
+    number: u16,
+    stage: Stage,
+    gate: GateWatch,
+    /// The gate was seen closed, so that its next opening is a beginning.
+    seen_closed: bool,
+    missed: bool,
+    futile: u32,
+    /// The id that the guards were armed with last. It is on no bus; it only has to be another one each time.
+    id: u16,
+    /// The permit that each guard would have sent last.
+    permits: [Option<Permit>; 4],
+    /// What the ears of the guards before these counted, and what these counted last.
+    counts: [[FrameCounts; 4]; 2],
+    /// Entries of the delivery that wait for its first beam.
+    held: Vec<Entry>,
+    entries: Vec<Entry>,
+    told: SyncSender<Told>,
+    asked_to_end: Arc<AtomicBool>,
+}
+
+impl Observer {
+    /// An observer for delivery `number` of this process over the rings of four guards of [`as_observed`] `machine`; they judge
+    /// by `order`. `counted` is what guards before them counted of frames. What it has to tell comes out of the receiver;
+    /// whoever sets the flag asks it to give its account of an unfinished delivery.
+    #[must_use]
+    pub fn new(
+        machine: &Machine,
+        order: &Order,
+        lines: [Line; 4],
+        number: u16,
+        counted: [FrameCounts; 4],
+    ) -> (Self, Receiver<Told>, Arc<AtomicBool>) {
+        let (told, receiver) = sync_channel(WAITING);
+        let asked_to_end = Arc::new(AtomicBool::new(false));
+        let observer = Self {
+            conductor: Conductor::new(machine, lines),
+            order: *order,
+            number,
+            stage: Stage::Waiting,
+            gate: GateWatch::new(machine),
+            seen_closed: false,
+            missed: false,
+            futile: 0,
+            id: 0,
+            permits: [None; 4],
+            counts: [counted; 2],
+            held: Vec::new(),
+            entries: Vec::new(),
+            told,
+            asked_to_end: Arc::clone(&asked_to_end),
+        };
+        (observer, receiver, asked_to_end)
+    }
+
+    /// What the guards' ears counted of frames, with those of the guards before them.
+    #[must_use]
+    pub const fn counted(&self) -> [FrameCounts; 4] {
+        self.counts[1]
+    }
+
+    /// Records that each guard's ring lost.
+    #[must_use]
+    pub const fn lost(&self) -> [u64; 4] {
+        self.conductor.lost()
+    }
+
+    /// Whether a delivery is followed.
+    #[must_use]
+    pub const fn is_following(&self) -> bool {
+        matches!(self.stage, Stage::Following(_))
+    }
+
+    /// One turn: everything in the guards' rings, then what follows from it. What belongs to the delivery goes to `sink` too.
+    pub fn turn(&mut self, now: Ticks, sink: &mut impl FnMut(&Entry)) {
+        let mut entries = std::mem::take(&mut self.entries);
+        self.conductor.turn(now, &mut |entry| entries.push(*entry));
+        for entry in entries.drain(..) {
+            self.take(now, &entry, sink);
+        }
+        self.entries = entries;
+        self.look(now);
+    }
+
+    /// Takes one entry: what it says of the gate, and what it says of the delivery.
+    fn take(&mut self, now: Ticks, entry: &Entry, sink: &mut impl FnMut(&Entry)) {
+        let Some(entry) = self.as_seen(entry) else { return };
+        let gate = match &entry {
+            Entry::Guard(Record { at, body: Body::Received { bus, frame, .. }, .. }) => {
+                self.gate.hear(*at, *bus, frame).map(|status| (*at, status))
+            }
+            Entry::Guard(_) | Entry::Session(..) | Entry::NotSent(_) => None,
+        };
+        if let Some((at, status)) = gate {
+            self.follow(now, at, &status, sink);
+        }
+        self.tell(&entry, sink);
+    }
+
+    /// An entry as an observer tells it: a permit was not sent, and ears count on where those before them ended. None where
+    /// there is nothing new in it, or where it only says that these guards' word had no weight.
+    fn as_seen(&mut self, entry: &Entry) -> Option<Entry> {
+        match entry {
+            Entry::Guard(Record { at, guard, body: Body::Sent { frame, latency, .. }, .. }) => {
+                let permit = Permit::decode(frame).ok()?;
+                let is_new = self.permits[guard.index()].replace(permit) != Some(permit);
+                let entry = NotSent { at: *at, guard: *guard, permit, latency: *latency };
+                is_new.then_some(Entry::NotSent(entry))
+            }
+            Entry::Guard(Record { guard, body: Body::Note(Note::Health { frames, .. }), .. }) => {
+                let sum = added(self.counts[0][guard.index()], *frames);
+                self.counts[1][guard.index()] = sum;
+                let mut seen = *entry;
+                if let Entry::Guard(Record { body: Body::Note(Note::Health { frames, .. }), .. }) = &mut seen {
+                    *frames = sum;
+                }
+                Some(seen)
+            }
+            _ => Some(*entry),
+        }
+    }
+
+    /// Passes an entry on, where it is one of the delivery and not a consequence of these guards' word having no weight.
+    fn tell(&mut self, entry: &Entry, sink: &mut impl FnMut(&Entry)) {
+        let is_finding = matches!(
+            entry,
+            Entry::Guard(Record { body: Body::Note(Note::Fault(_)), .. })
+                | Entry::Session(_, SessionNote::Fault(_) | SessionNote::State(_) | SessionNote::Ended(_))
+        );
+        let Stage::Following(account) = &mut self.stage else {
+            if !is_finding {
+                sink(entry);
+            }
+            return;
+        };
+        if is_finding && account.has_ended_before(entry.at()) {
+            return;
+        }
+        account.add(entry);
+        sink(entry);
+        if !account.had_beam() {
+            if self.held.len() < WAITING {
+                self.held.push(*entry);
+            }
+            return;
+        }
+        let mut lost = 0;
+        for entry in self.held.drain(..).chain([*entry]) {
+            lost += u64::from(self.told.try_send(Told::Entry(entry)).is_err());
+        }
+        account.entries_lost += lost;
+    }
+
+    /// The gate reports.
+    fn follow(&mut self, now: Ticks, at: Ticks, status: &GateStatus, sink: &mut impl FnMut(&Entry)) {
+        let has_lease = status.state == GateState::Open && status.cause != CloseCause::LeaseUsed;
+        let begins = status.pulses == 0 && status.beam_on_centiseconds == 0;
+        match &mut self.stage {
+            Stage::Waiting => {
+                // open without a lease to fire on, a gate is being proven
+                if has_lease && begins && self.seen_closed {
+                    self.begin(now, at, status, sink);
+                } else if has_lease && !self.missed {
+                    self.missed = true;
+                    let _nobody_listens_any_more = self.told.try_send(Told::Missed);
+                }
+                self.seen_closed |= status.state != GateState::Open;
+                self.missed &= status.state == GateState::Open;
+            }
+            Stage::Following(account) => {
+                if account.had_beam() && begins && status.state == GateState::Closed {
+                    // somebody took up the next delivery: this status is no longer about ours
+                    return self.finish(now, true);
+                }
+                account.gate(at, status);
+                if status.state != GateState::Open && !account.had_beam() {
+                    self.rewind(now);
+                } else if has_lease && self.conductor.session().state() == State::Interrupted {
+                    self.act(now, &Act::Resume, sink);
+                }
+            }
+            Stage::Over => {}
+        }
+    }
+
+    /// What follows from the passing of time.
+    fn look(&mut self, now: Ticks) {
+        let state = self.conductor.session().state();
+        match &self.stage {
+            Stage::Waiting => match state {
+                State::Tripped if !self.gate.is_open() => self.put_away(now),
+                State::Ready => self.futile = 0,
+                _ => {}
+            },
+            Stage::Following(account) => {
+                let is_latched = account.last_gate().state == GateState::Latched;
+                let closed_for = account.closed_since().map_or(Span::ZERO, |since| now.since(since));
+                let would_be_over = matches!(state, State::Complete | State::Tripped);
+                if is_latched && closed_for > AFTER_BEAM || would_be_over && closed_for > CLOSED_FOR_GOOD {
+                    self.finish(now, true);
+                } else if self.asked_to_end.load(Ordering::Relaxed) {
+                    self.finish(now, false);
+                }
+            }
+            Stage::Over => {}
+        }
+    }
+
+    /// Guards that nobody asks find an open gate that they did not permit. At rest that is no finding, and is put away.
+    fn put_away(&mut self, now: Ticks) {
+        self.futile += 1;
+        if self.futile == FUTILE {
+            let _nobody_listens_any_more = self.told.try_send(Told::Spent);
+        }
+        let _the_physicist_may_clear_all =
+            self.conductor.act(now, &Act::Acknowledge { by: Role::Physicist }, &mut |_| {});
+    }
+
+    fn begin(&mut self, now: Ticks, at: Ticks, status: &GateStatus, sink: &mut impl FnMut(&Entry)) {
+        if self.conductor.session().state() == State::Tripped {
+            self.put_away(now);
+        }
+        let standing = self.conductor.session().standing(now);
+        self.stage = Stage::Following(Box::new(Account::new(self.number, at, status, standing)));
+        self.id = self.id % u16::MAX + 1;
+        self.conductor.arm_unproven(self.id, self.order);
+        self.act(now, &Act::Begin, sink);
+    }
+
+    /// The gate closed again without beam: nothing was delivered.
+    fn rewind(&mut self, now: Ticks) {
+        for act in [Act::Terminate, Act::Acknowledge { by: Role::Physicist }] {
+            let _refused_where_it_ended_already = self.conductor.act(now, &act, &mut |_| {});
+        }
+        self.stage = Stage::Waiting;
+        self.held.clear();
+    }
+
+    fn act(&mut self, now: Ticks, act: &Act, sink: &mut impl FnMut(&Entry)) {
+        let mut entries = Vec::new();
+        let _refused_where_it_ended_already = self.conductor.act(now, act, &mut |entry| entries.push(*entry));
+        for entry in entries {
+            self.tell(&entry, sink);
+        }
+    }
+
+    fn finish(&mut self, now: Ticks, seen_to_its_end: bool) {
+        let Stage::Following(mut account) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        account.close(now, seen_to_its_end, self.conductor.lost());
+        let _nobody_listens_any_more = self.told.try_send(Told::Over(account));
+    }
+}
+
+/// Counts of frames go on, modulo 2^32.
+const fn added(before: FrameCounts, more: FrameCounts) -> FrameCounts {
+    FrameCounts {
+        fresh: before.fresh.wrapping_add(more.fresh),
+        lost: before.lost.wrapping_add(more.lost),
+        repeated: before.repeated.wrapping_add(more.repeated),
+        distrusted: before.distrusted.wrapping_add(more.distrusted),
+    }
+}

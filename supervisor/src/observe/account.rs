@@ -1,0 +1,236 @@
+//! What an observer has to tell of one delivery: what happened, and what its guards would have done, folded from the entries
+//! as they pass. Every number is of a moment or of a pulse, so that it does not matter in which order the guards' rings were
+//! emptied.
+
+use beam_core::fault::{Fault, FaultSet, Group};
+use beam_core::note::Note;
+use beam_core::record::Body;
+use beam_core::session::SessionNote;
+use beam_core::units::{Dose, Span, Ticks};
+use beam_core::wire::{GateState, GateStatus, Guard, PermitState, Reason};
+
+use crate::conductor::{Entry, NotSent};
+use crate::progress::Progress;
+
+/// Moments that are remembered of each count; beyond that only the newest is known.
+const REMEMBERED: usize = 1 << 20;
+/// A first pulse that comes so soon after the gate opened may be one that the guards had not yet begun to count.
+const SOON: Span = Span::from_millis(20);
+
+/// The gate opened, and closed again.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// When it opened.
+    pub opened: Ticks,
+    /// When it closed, and what it said then.
+    pub closed: Option<(Ticks, GateStatus)>,
+    /// When the first pulse after it was told.
+    pulse: Option<Ticks>,
+    /// Pulses before it.
+    before: u32,
+}
+
+/// How a guard would have ended the beam.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardEnd {
+    /// When its permit would have been withdrawn for good.
+    pub at: Ticks,
+    /// The reason that it would have given.
+    pub reason: Reason,
+}
+
+/// The account of one delivery.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Which delivery of this process it is.
+    pub number: u16,
+    /// What stood against a beam when it began: these guards would not have been armed.
+    pub standing: Vec<Fault>,
+    /// Every time the gate was open.
+    pub openings: Vec<Opening>,
+    /// Whether the delivery was followed to its end.
+    pub seen_to_its_end: bool,
+    /// When the account was closed.
+    pub closed_at: Ticks,
+    /// Entries that were not kept for the record.
+    pub entries_lost: u64,
+    /// Records that the guards' rings lost.
+    pub records_lost: u64,
+    /// What would have happened, as it stood when the guards would have ended the beam.
+    pub would: Progress,
+    /// What happened, to the end.
+    pub happened: Progress,
+    ends: [Option<GuardEnd>; 4],
+    /// When a guard first would have ended the beam, and when the session knew.
+    ended: Option<Ticks>,
+    session_ended: Option<Ticks>,
+    gate: GateStatus,
+    pulses: Vec<(Ticks, u32)>,
+    doses: [Vec<(Ticks, u32, Dose)>; 2],
+}
+
+impl Account {
+    /// The account of delivery `number`, whose gate was seen to open `at` and to say `status`, while `standing` stood against
+    /// a beam.
+    #[must_use]
+    pub fn new(number: u16, at: Ticks, status: &GateStatus, standing: FaultSet) -> Self {
+        // that the gate is open although these guards did not ask says nothing here
+        let stands = |fault: &Fault| fault.group() != Group::Beam;
+        Self {
+            number,
+            standing: standing.iter().filter(stands).collect(),
+            openings: vec![Opening { opened: at, closed: None, pulse: None, before: status.pulses }],
+            seen_to_its_end: false,
+            closed_at: at,
+            entries_lost: 0,
+            records_lost: 0,
+            would: Progress::default(),
+            happened: Progress::default(),
+            ends: [None; 4],
+            ended: None,
+            session_ended: None,
+            gate: *status,
+            pulses: vec![(at, status.pulses)],
+            doses: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// The gate reports.
+    pub fn gate(&mut self, at: Ticks, status: &GateStatus) {
+        let (is_open, was_open) = (status.state == GateState::Open, self.gate.state == GateState::Open);
+        if is_open && !was_open {
+            self.openings.push(Opening { opened: at, closed: None, pulse: None, before: self.gate.pulses });
+        }
+        if let Some(opening) = self.openings.last_mut() {
+            if !is_open && opening.closed.is_none() {
+                opening.closed = Some((at, *status));
+            }
+            if status.pulses > opening.before {
+                opening.pulse = opening.pulse.or(Some(at));
+            }
+        }
+        if status.pulses != self.gate.pulses {
+            remember(&mut self.pulses, (at, status.pulses));
+        }
+        self.gate = *status;
+    }
+
+    /// Takes an entry.
+    pub fn add(&mut self, entry: &Entry) {
+        self.happened.add(entry);
+        let is_late = self.has_ended_before(entry.at());
+        // what is compared at the end is told after it
+        let is_of_the_end =
+            matches!(entry, Entry::Guard(record) if matches!(record.body, Body::Note(Note::Warning(_))));
+        if !is_late || is_of_the_end {
+            self.would.add(entry);
+        }
+        match entry {
+            Entry::Guard(record) => match &record.body {
+                Body::Note(Note::Dose { pulses, dose, .. }) => {
+                    let doses = &mut self.doses[usize::from(record.guard == Guard::Dose2)];
+                    remember(doses, (record.at, *pulses, *dose));
+                }
+                Body::Note(Note::Fault(_) | Note::Reached) if !is_late => self.would_end(record.at),
+                _ => {}
+            },
+            Entry::NotSent(NotSent { at, guard, permit, .. }) if permit.state == PermitState::Tripped => {
+                self.would_end(*at);
+                let end = GuardEnd { at: *at, reason: permit.reason };
+                self.ends[guard.index()].get_or_insert(end);
+            }
+            Entry::Session(at, SessionNote::Ended(_)) => {
+                self.would_end(*at);
+                self.session_ended.get_or_insert(*at);
+            }
+            Entry::Session(..) | Entry::NotSent(_) => {}
+        }
+    }
+
+    fn would_end(&mut self, at: Ticks) {
+        self.ended = Some(self.ended.map_or(at, |before| before.earlier(at)));
+    }
+
+    /// Closes the account; `lost` is what the guards' rings lost.
+    pub fn close(&mut self, now: Ticks, seen_to_its_end: bool, lost: [u64; 4]) {
+        self.closed_at = now;
+        self.seen_to_its_end = seen_to_its_end;
+        self.records_lost = lost.iter().sum();
+    }
+
+    /// Whether the guards had ended the beam, as far as it is theirs, before `at`.
+    #[must_use]
+    pub fn has_ended_before(&self, at: Ticks) -> bool {
+        self.session_ended.is_some_and(|ended| at > ended)
+    }
+
+    /// Whether there was beam, by the gate or by a chamber.
+    #[must_use]
+    pub fn had_beam(&self) -> bool {
+        let Self { gate, happened, .. } = self;
+        gate.pulses > 0 || gate.beam_on_centiseconds > 0 || happened.pulses.iter().any(|&pulses| pulses > 0)
+    }
+
+    /// When the gate opened first.
+    #[must_use]
+    pub fn opened(&self) -> Ticks {
+        self.openings.first().map_or(Ticks::ZERO, |opening| opening.opened)
+    }
+
+    /// What the gate said last.
+    #[must_use]
+    pub const fn last_gate(&self) -> &GateStatus {
+        &self.gate
+    }
+
+    /// Since when the gate is closed, if it is.
+    #[must_use]
+    pub fn closed_since(&self) -> Option<Ticks> {
+        self.openings.last().and_then(|opening| opening.closed).map(|(at, _)| at)
+    }
+
+    /// When the guards would have ended the beam, if they would.
+    #[must_use]
+    pub const fn ended(&self) -> Option<Ticks> {
+        self.ended
+    }
+
+    /// How a guard would have ended it.
+    #[must_use]
+    pub const fn end_of(&self, guard: Guard) -> Option<GuardEnd> {
+        self.ends[guard.index()]
+    }
+
+    /// Pulses that the gate had counted at a moment; 0 on a machine without pulses.
+    #[must_use]
+    pub fn pulses_at(&self, at: Ticks) -> u32 {
+        self.pulses.iter().rev().find(|(told, _)| *told <= at).map_or(0, |(_, pulses)| *pulses)
+    }
+
+    /// Dose on both monitors when the gate had fired so many pulses, as the chambers told it then or later; on a machine
+    /// without pulses, at that moment.
+    #[must_use]
+    pub fn doses_at(&self, at: Ticks) -> [Dose; 2] {
+        let pulses = self.pulses_at(at);
+        let is_pulsed = self.gate.pulses > 0;
+        [&self.doses[0], &self.doses[1]].map(|doses| {
+            let fits = |&&(told, counted, _): &&(Ticks, u32, Dose)| {
+                if is_pulsed { counted <= pulses } else { told <= at }
+            };
+            doses.iter().rev().find(fits).map_or(Dose::ZERO, |(.., dose)| *dose)
+        })
+    }
+
+    /// Whether a pulse followed an opening so soon that these guards may have missed it.
+    #[must_use]
+    pub fn may_have_missed_a_pulse(&self) -> bool {
+        self.openings.iter().any(|opening| opening.pulse.is_some_and(|pulse| pulse.since(opening.opened) < SOON))
+    }
+}
+
+fn remember<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == REMEMBERED {
+        list.pop();
+    }
+    list.push(item);
+}

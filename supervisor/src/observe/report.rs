@@ -1,0 +1,350 @@
+//! The report of a delivery that was only observed: what was planned, what happened, what these guards would have done, and
+//! what came after that. The names and units are those of every report.
+
+use std::fmt::Write as _;
+
+use beam_core::session::EndedBy;
+use beam_core::units::{Span, Ticks};
+use beam_core::wire::{Guard, Reason};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::account::{Account, GuardEnd};
+use crate::describe::{close_cause, fault_json, gate_state, mu, permit_reason, seconds};
+use crate::report::Planned;
+
+/// What stands at the head of every such report.
+pub const OBSERVED: &str = "no permit was sent";
+
+/// What the gate said last.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gate {
+    /// State.
+    pub state: &'static str,
+    /// Why no pulse passes.
+    pub cause: &'static str,
+    /// Whose permits closed it.
+    pub closed_by: Vec<&'static str>,
+}
+
+/// What happened, by somebody else's word.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Happened {
+    /// What the gate said last.
+    pub gate: Gate,
+    /// When the gate closed last, in s from its opening; none where it was open to the end.
+    pub closed_at_s: Option<f64>,
+    /// How often the gate opened.
+    pub openings: usize,
+    /// Dose on monitor 1 and monitor 2 in MU.
+    pub delivered_mu: [f64; 2],
+    /// Dose beyond the preset on monitor 1 and monitor 2 in MU; below zero where it was not reached.
+    pub overshoot_mu: [f64; 2],
+    /// Pulses as both monitors and the gate counted them.
+    pub pulses_counted: [u32; 3],
+    /// Beam-on time by the gate's clock in s.
+    pub beam_on_s: f64,
+    /// Whether the delivery was followed to its end.
+    pub seen_to_its_end: bool,
+}
+
+/// How one guard would have ended the beam.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GuardWould {
+    /// Which guard.
+    pub guard: &'static str,
+    /// When it would have sent TRIPPED, in s from the gate's opening.
+    pub at_s: f64,
+    /// Pulses that the gate had counted by then.
+    pub pulses: u32,
+    /// Dose on monitor 1 and monitor 2 in MU by then.
+    pub delivered_mu: [f64; 2],
+    /// The reason in its permit.
+    pub reason: &'static str,
+    /// The fault that it found itself; none where it reached the dose, or only did as the others.
+    pub fault: Option<String>,
+}
+
+/// What these guards would have done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WouldHave {
+    /// What stood against a beam when it began: they would not have been armed.
+    pub inhibited_by: Vec<&'static str>,
+    /// Where the session stood then.
+    pub state: &'static str,
+    /// What would have ended the beam; none where nothing would have, before others did.
+    pub ended_by: Option<&'static str>,
+    /// When, in s from the gate's opening.
+    pub ended_at_s: Option<f64>,
+    /// Pulses that the gate had counted by then.
+    pub pulses: u32,
+    /// Dose on monitor 1 and monitor 2 in MU by then.
+    pub delivered_mu: [f64; 2],
+    /// Beam-on time by the time guard's clock in s.
+    pub beam_on_s: f64,
+    /// The fault that would have ended it.
+    pub fault: Option<Value>,
+    /// Every fault found by then.
+    pub faults: Vec<Value>,
+    /// Every warning.
+    pub warnings: Vec<Value>,
+    /// Each guard that would have ended the beam, in the order in which they would.
+    pub guards: Vec<GuardWould>,
+}
+
+/// What came after these guards would have ended the beam.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Afterwards {
+    /// Pulses that the gate fired.
+    pub pulses: u32,
+    /// Dose on monitor 1 and monitor 2 in MU.
+    pub delivered_mu: [f64; 2],
+    /// How long the gate was not closed for good, in s.
+    pub gate_s: f64,
+}
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ObservedReport {
+    /// That no permit was sent.
+    pub observed: &'static str,
+    /// Which delivery of this process it was.
+    pub number: u16,
+    /// When the gate opened, in wall time.
+    pub opened_at: String,
+    /// What was planned.
+    #[serde(flatten)]
+    pub planned: Planned,
+    /// What happened.
+    pub happened: Happened,
+    /// What these guards would have done.
+    pub would_have: WouldHave,
+    /// What came after that; none where they would not have ended the beam.
+    pub afterwards: Option<Afterwards>,
+    /// Worst wake-up lateness of a guard in s.
+    pub worst_guard_lateness_s: f64,
+    /// Records that were lost.
+    pub records_lost: u64,
+    /// Where the record was kept.
+    pub records: Option<String>,
+    /// Other things to know.
+    pub notices: Vec<String>,
+}
+
+impl ObservedReport {
+    /// The report of an account; `opened_at` is the wall time of its beginning.
+    #[must_use]
+    pub fn new(planned: &Planned, account: &Account, opened_at: String) -> Self {
+        Self {
+            observed: OBSERVED,
+            number: account.number,
+            opened_at,
+            planned: planned.clone(),
+            happened: happened(planned, account),
+            would_have: would_have(account),
+            afterwards: account.ended().map(|ended| afterwards(account, ended)),
+            worst_guard_lateness_s: seconds(account.happened.lateness.into_iter().fold(Span::ZERO, Span::longer)),
+            records_lost: account.records_lost + account.entries_lost,
+            records: None,
+            notices: notices(account),
+        }
+    }
+
+    /// Whether these guards would have ended the beam as planned, and the gate let nothing pass after that.
+    #[must_use]
+    pub fn is_the_same(&self) -> bool {
+        let WouldHave { ended_by, fault, inhibited_by, .. } = &self.would_have;
+        let as_planned = *ended_by == Some(Guard::Dose1.name()) && fault.is_none() && inhibited_by.is_empty();
+        as_planned && self.happened.closed_at_s.is_some() && self.afterwards.is_some_and(|after| after.pulses == 0)
+    }
+
+    /// The report as JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    }
+
+    /// The report for a person.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("OBSERVED, {OBSERVED}: {}\n", self.verdict());
+        let mut line = |label: &str, value: String| {
+            let _writing_to_a_string_cannot_fail = writeln!(text, "  {label:<20} {value}");
+        };
+        let p = &self.planned;
+        line("gate opened at", self.opened_at.clone());
+        line("machine", format!("{}, field {}, {} MeV, applicator {}", p.machine, p.field, p.energy_mev, p.applicator));
+        line("planned", format!("{:.2} MU; backup {:.2} MU", p.planned_mu, p.backup_mu));
+        self.tell_what_happened(&mut line);
+        self.tell_what_would_have(&mut line);
+        line("worst lateness", format!("{:.3} ms of a guard's wake-up", self.worst_guard_lateness_s * 1e3));
+        if self.records_lost > 0 {
+            line("records lost", self.records_lost.to_string());
+        }
+        if let Some(records) = &self.records {
+            line("record", records.clone());
+        }
+        for notice in &self.notices {
+            line("note", notice.clone());
+        }
+        text
+    }
+
+    fn verdict(&self) -> String {
+        let WouldHave { ended_by, fault, pulses, inhibited_by, .. } = &self.would_have;
+        if !inhibited_by.is_empty() {
+            return format!("would not have been armed: {}.", inhibited_by.join(", "));
+        }
+        let Some(by) = ended_by else {
+            return "would not have ended it; the beam was ended by others before.".to_owned();
+        };
+        let after = match self.afterwards {
+            Some(Afterwards { pulses: 1, delivered_mu: [first, second], .. }) => {
+                format!("1 pulse followed, {first:.2} MU on monitor 1 and {second:.2} MU on monitor 2")
+            }
+            Some(Afterwards { pulses, delivered_mu: [first, second], .. }) if pulses > 0 => {
+                format!("{pulses} pulses followed, {first:.2} MU on monitor 1 and {second:.2} MU on monitor 2")
+            }
+            Some(_) | None => "no pulse followed".to_owned(),
+        };
+        let how = match fault {
+            None if self.is_the_same() => format!("would have ended the same way, by {by}"),
+            None => format!("would have ended by {by}"),
+            Some(fault) => format!("would have TRIPPED by {by}, {}", name_of(fault)),
+        };
+        format!("{how}, after pulse {pulses}; {after}.")
+    }
+
+    fn tell_what_happened(&self, line: &mut impl FnMut(&str, String)) {
+        let Happened { gate, delivered_mu: [first, second], overshoot_mu: [over, _], .. } = &self.happened;
+        let percent = 100.0 * over / self.planned.planned_mu;
+        line("happened, monitor 1", format!("{first:.2} MU ({over:+.2} MU, {percent:+.2} %)"));
+        line("happened, monitor 2", format!("{second:.2} MU"));
+        let [one, two, at_gate] = self.happened.pulses_counted;
+        line("pulses", format!("{one} on monitor 1, {two} on monitor 2, {at_gate} at the gate"));
+        let by = if gate.closed_by.is_empty() { String::new() } else { format!(" by {}", gate.closed_by.join(", ")) };
+        let when = self.happened.closed_at_s.map_or_else(|| "still open".to_owned(), |at| format!("after {at:.2} s"));
+        let openings = match self.happened.openings {
+            1 => "once".to_owned(),
+            more => format!("{more} times"),
+        };
+        line("gate", format!("{} {}{by}, {when}; it opened {openings}", gate.state, gate.cause));
+        line("beam on", format!("{:.2} s by the gate's clock", self.happened.beam_on_s));
+    }
+
+    fn tell_what_would_have(&self, line: &mut impl FnMut(&str, String)) {
+        let WouldHave { ended_by, ended_at_s, pulses, delivered_mu: [first, second], fault, .. } = &self.would_have;
+        line("would have ended by", ended_by.unwrap_or("nothing").to_owned());
+        if let Some(at) = ended_at_s {
+            let dose = format!("{first:.2} MU on monitor 1, {second:.2} MU on monitor 2");
+            line("then", format!("{at:.2} s, pulse {pulses}, {dose}"));
+        }
+        if let Some(fault) = fault {
+            line("fault", format!("{}: {}", name_of(fault), fault["cause"].as_str().unwrap_or_default()));
+        }
+        for GuardWould { guard, at_s, pulses, reason, fault, .. } in &self.would_have.guards {
+            let found = fault.as_deref().unwrap_or("found nothing itself");
+            let found = if *reason == permit_reason(Reason::DoseReached) { "no fault" } else { found };
+            line(guard, format!("TRIPPED {reason} at {at_s:.3} s, pulse {pulses}: {found}"));
+        }
+        for warning in &self.would_have.warnings {
+            line("warning", format!("{} by {}", name_of(warning), warning["found_by"].as_str().unwrap_or("?")));
+        }
+    }
+}
+
+fn name_of(fault: &Value) -> String {
+    format!("{} {}", fault["code"].as_str().unwrap_or("?"), fault["name"].as_str().unwrap_or("?"))
+}
+
+fn since_opening(account: &Account, at: Ticks) -> f64 {
+    seconds(at.since(account.opened()))
+}
+
+fn happened(planned: &Planned, account: &Account) -> Happened {
+    let gate = account.last_gate();
+    let delivered_mu = account.happened.delivered.map(mu);
+    let [first, second] = account.happened.pulses;
+    Happened {
+        gate: Gate {
+            state: gate_state(gate.state),
+            cause: close_cause(gate.cause),
+            closed_by: Guard::ALL
+                .into_iter()
+                .filter(|guard| gate.closed_by & guard.bit() != 0)
+                .map(Guard::name)
+                .collect(),
+        },
+        closed_at_s: account.closed_since().map(|at| since_opening(account, at)),
+        openings: account.openings.len(),
+        delivered_mu,
+        overshoot_mu: delivered_mu.map(|delivered| delivered - planned.planned_mu),
+        pulses_counted: [first, second, gate.pulses],
+        beam_on_s: f64::from(gate.beam_on_centiseconds) / 100.0,
+        seen_to_its_end: account.seen_to_its_end,
+    }
+}
+
+fn would_have(account: &Account) -> WouldHave {
+    let would = &account.would;
+    let found_by = |guard: Option<Guard>| guard.map_or("session", Guard::name);
+    let faults: Vec<Value> =
+        would.faults.iter().map(|(_, guard, report)| fault_json(report, found_by(*guard))).collect();
+    let ended = account.ended();
+    let at = ended.unwrap_or(account.closed_at);
+    let mut guards: Vec<(Ticks, GuardWould)> =
+        Guard::ALL.into_iter().filter_map(|guard| Some(guard_would(account, guard, account.end_of(guard)?))).collect();
+    guards.sort_by_key(|(at, _)| *at);
+    WouldHave {
+        inhibited_by: account.standing.iter().map(|fault| fault.name()).collect(),
+        state: would.state.name(),
+        ended_by: would.ended_by.map(EndedBy::name),
+        ended_at_s: ended.map(|at| since_opening(account, at)),
+        pulses: account.pulses_at(at),
+        delivered_mu: account.doses_at(at).map(mu),
+        beam_on_s: seconds(would.beam_on),
+        fault: faults.first().cloned(),
+        faults,
+        warnings: would.warnings.iter().map(|(_, guard, report)| fault_json(report, guard.name())).collect(),
+        guards: guards.into_iter().map(|(_, guard)| guard).collect(),
+    }
+}
+
+fn guard_would(account: &Account, guard: Guard, GuardEnd { at, reason }: GuardEnd) -> (Ticks, GuardWould) {
+    let own = account.would.faults.iter().find(|(_, finder, _)| *finder == Some(guard));
+    let would = GuardWould {
+        guard: guard.name(),
+        at_s: since_opening(account, at),
+        pulses: account.pulses_at(at),
+        delivered_mu: account.doses_at(at).map(mu),
+        reason: permit_reason(reason),
+        fault: own.map(|(.., report)| format!("{} {}", report.fault.code(), report.fault.name())),
+    };
+    (at, would)
+}
+
+fn afterwards(account: &Account, ended: Ticks) -> Afterwards {
+    let [before, after] = [account.doses_at(ended), account.happened.delivered];
+    let pulses = account.last_gate().pulses.saturating_sub(account.pulses_at(ended));
+    let gate_until = account.closed_since().unwrap_or(account.closed_at);
+    Afterwards {
+        pulses,
+        delivered_mu: [after[0].minus(before[0]), after[1].minus(before[1])].map(mu),
+        gate_s: seconds(gate_until.since(ended)),
+    }
+}
+
+fn notices(account: &Account) -> Vec<String> {
+    let mut notices = Vec::new();
+    if account.may_have_missed_a_pulse() {
+        notices.push(
+            "a pulse came within 20 ms of the gate's opening: these guards, which were told of the beam only by the gate, may \
+             have missed it, and what they found of counts may be due to that"
+                .to_owned(),
+        );
+    }
+    if !account.seen_to_its_end {
+        notices.push("the service was stopped before the delivery was over".to_owned());
+    }
+    notices
+}
