@@ -42,7 +42,6 @@ pub struct Onlooker {
     /// Every entry of deliveries that were followed.
     pub entries: Vec<Entry>,
     missed: bool,
-    spent: bool,
     now: Ticks,
     due: Ticks,
 }
@@ -62,7 +61,7 @@ impl Onlooker {
         let (seats, lines) = seat_guards(&observed);
         let (observer, told, asked_to_end) = Observer::new(&observed, order, lines, 1, [FrameCounts::default(); 4]);
         let (entries, now) = (Vec::new(), Ticks::ZERO);
-        Self { seats, ports, peers, observer, asked_to_end, told, entries, missed: false, spent: false, now, due: now }
+        Self { seats, ports, peers, observer, asked_to_end, told, entries, missed: false, now, due: now }
     }
 
     /// Hears what a bus carried: each socket gets what its filter lets pass, as from the kernel.
@@ -126,7 +125,6 @@ impl Onlooker {
             match told {
                 Told::Over(account) => accounts.push(*account),
                 Told::Missed => self.missed = true,
-                Told::Spent => self.spent = true,
                 Told::Entry(_) => {}
             }
         }
@@ -176,10 +174,10 @@ impl Onlooker {
         self.peers.iter().filter(move |peer| peer.guard == guard).flat_map(|peer| peer.ids.iter().copied())
     }
 
-    /// Whether its guards found at rest what they cannot put away, and want to be replaced.
+    /// The present moment.
     #[must_use]
-    pub const fn spent(&self) -> bool {
-        self.spent
+    pub const fn now(&self) -> Ticks {
+        self.now
     }
 
     /// How many permits its guards would have sent.

@@ -45,8 +45,6 @@ const WAITING: usize = 65_536;
 /// How long a gate may stand closed without being latched after the guards would have ended the beam, before the delivery is
 /// taken to be over.
 const CLOSED_FOR_GOOD: Span = Span::from_secs(60);
-/// How often a finding from before a delivery is put away before the guards are taken for spent.
-const FUTILE: u32 = 4;
 
 /// `machine` as an observer's guards must see it: pulses that they did not lease are no fault, because nobody asked them.
 #[must_use]
@@ -67,19 +65,6 @@ pub enum Told {
     Over(Box<Account>),
     /// Beam came through a gate whose opening was not seen, or whose counts did not begin: that delivery is not observed.
     Missed,
-    /// The guards found something at rest that they cannot put away, and must be replaced.
-    Spent,
-}
-
-impl Told {
-    /// Whether the guards have done their work, and whatever comes next is for new ones.
-    #[must_use]
-    pub const fn wants_new_guards(&self) -> bool {
-        match self {
-            Self::Over(_) | Self::Spent => true,
-            Self::Entry(_) | Self::Missed => false,
-        }
-    }
 }
 
 /// Where an observer stands.
@@ -102,7 +87,6 @@ pub struct Observer {
     /// The gate was seen closed, so that its next opening is a beginning.
     seen_closed: bool,
     missed: bool,
-    futile: u32,
     /// The id that the guards were armed with last. It is on no bus; it only has to be another one each time.
     id: u16,
     /// The permit that each guard would have sent last.
@@ -138,7 +122,6 @@ impl Observer {
             gate: GateWatch::new(machine),
             seen_closed: false,
             missed: false,
-            futile: 0,
             id: 0,
             permits: [None; 4],
             counts: [counted; 2],
@@ -284,11 +267,11 @@ impl Observer {
     fn look(&mut self, now: Ticks) {
         let state = self.conductor.session().state();
         match &self.stage {
-            Stage::Waiting => match state {
-                State::Tripped if !self.gate.is_open() => self.put_away(now),
-                State::Ready => self.futile = 0,
-                _ => {}
-            },
+            Stage::Waiting => {
+                if state == State::Tripped && !self.gate.is_open() {
+                    self.put_away(now);
+                }
+            }
             Stage::Following(account) => {
                 let is_latched = account.last_gate().state == GateState::Latched;
                 let closed_for = account.closed_since().map_or(Span::ZERO, |since| now.since(since));
@@ -303,12 +286,9 @@ impl Observer {
         }
     }
 
-    /// Guards that nobody asks find an open gate that they did not permit. At rest that is no finding, and is put away.
+    /// Guards that nobody asks find an open gate that they did not permit, and its pulses. At rest that is no finding, and is
+    /// put away.
     fn put_away(&mut self, now: Ticks) {
-        self.futile += 1;
-        if self.futile == FUTILE {
-            let _nobody_listens_any_more = self.told.try_send(Told::Spent);
-        }
         let _the_physicist_may_clear_all =
             self.conductor.act(now, &Act::Acknowledge { by: Role::Physicist }, &mut |_| {});
     }

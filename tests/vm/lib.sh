@@ -3,6 +3,7 @@ vm=$SHARE/tests/vm
 dbc=$SHARE/configs/can/ioert-beam.dbc
 peer=$vm/peer.py
 unit=beam-supervisor.service
+observer=beam-supervisor-observe.service
 
 fail() { echo "FAIL: $*"; exit 1; }
 pass() { echo "ok: $*"; }
@@ -126,4 +127,24 @@ ExecStart=/usr/bin/beam-supervisor run --config /etc/beam-supervisor/supervisor.
 TimeoutStartSec=120s
 CONF
   systemctl daemon-reload
+}
+
+# The same program as a service that only observes, on the same interfaces; its guards go after the peer and the service.
+start_observing() {
+  sed -e 's#/var/lib/beam-supervisor#&-observe#; s/:9750/:9751/' \
+    -e 's/= 49/= 39/; s/= 48/= 38/' /etc/beam-supervisor/supervisor.toml >/etc/beam-supervisor/observe.toml
+  mkdir -p "/etc/systemd/system/$observer.d"
+  printf '[Service]\nTimeoutStartSec=120s\n' >"/etc/systemd/system/$observer.d/job.conf"
+  systemctl daemon-reload
+  systemctl start "${observer/service/socket}" "$observer"
+}
+stop_observing() {
+  curl -sS --max-time 20 http://127.0.0.1:9751/metrics >"$RESULTS/observer-metrics.txt"
+  local asked=${EPOCHREALTIME/./}
+  systemctl stop "$observer"
+  echo $(((${EPOCHREALTIME/./} - asked) / 1000)) >"$RESULTS/observer-stop-ms.txt"
+  systemctl stop "${observer/service/socket}"
+  systemctl show "$observer" -p Result,NRestarts,ExecMainStatus >"$RESULTS/observer-unit.txt"
+  journalctl --no-pager -o cat -b -u "$observer" >"$RESULTS/observer.txt"
+  mkdir -p "$RESULTS/observed" && cp -r /var/lib/beam-supervisor-observe/. "$RESULTS/observed/"
 }

@@ -91,7 +91,6 @@ impl<'a> Keeper<'a> {
             Told::Missed => {
                 warn!("observing: a delivery is under way whose beginning was not seen; it is not observed");
             }
-            Told::Spent => {}
         }
     }
 

@@ -105,11 +105,10 @@ impl Service<'_> {
         let mut next_feed = clock::now();
         while !matches!(signals.read_signal(), Ok(Some(_))) {
             let news: Vec<Told> = watching.told.try_iter().collect();
-            if news.iter().any(Told::wants_new_guards) {
+            if news.iter().any(is_over) {
                 self.counted = watching.stop();
-                let was_over = news.iter().any(|told| matches!(told, Told::Over(_)));
                 // new guards first: the gate may be taken up already, and a disk may be slow
-                let next = self.watch(if was_over { self.keeper.next_number() } else { self.keeper.number() });
+                let next = self.watch(self.keeper.next_number());
                 news.into_iter().for_each(|told| self.take(told));
                 watching = next?;
             } else {
@@ -133,7 +132,7 @@ impl Service<'_> {
         told(service::stopping("asked to stop observing"));
         watching.ask_to_end();
         while let Ok(one) = watching.told.recv_timeout(PATIENCE) {
-            let is_last = one.wants_new_guards();
+            let is_last = is_over(&one);
             self.take(one);
             if is_last {
                 break;
@@ -194,6 +193,11 @@ impl Service<'_> {
             let _nobody_may_read_it = std::io::stdout().write_all(report.text().as_bytes());
         }
     }
+}
+
+/// The guards have done their work, and whatever comes next is for new ones.
+const fn is_over(told: &Told) -> bool {
+    matches!(told, Told::Over(_))
 }
 
 /// An observer holds a bus by its own name: it may stand beside the supervisor that governs the gate, not beside another

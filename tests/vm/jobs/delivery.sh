@@ -1,15 +1,17 @@
 # A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
 #
-#   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU]
+#   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU] [--observe]
 #
 # Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
 # or its machine suffers in mid-beam what end.py can do: the gate must close by itself, and no beam may come again.
-# What must not end the beam (clock:SECONDS, hold:metrics) lets the planned MU arrive.
+# What must not end the beam (clock:SECONDS, hold:metrics) lets the planned MU arrive. With --observe a second service on the
+# same interfaces only observes: it must disturb nothing, send nothing, and tell of the same delivery.
 set -u
 . "$(dirname "$0")/../lib.sh"
-fault=() signal='' killed=() scale=''
+fault=() signal='' killed=() scale='' observing=''
 while (($#)); do
   case $1 in
+    --observe) observing=yes; shift; continue ;;
     --fault) fault=(--fault "$2") ;;
     --kill) signal=$2 ;;
     --scale) scale=$2 ;;
@@ -22,9 +24,11 @@ need_dbc
 [[ -x $SHARE/bin/beam-supervisor ]] || fail "no release binary was staged: build it, or name one in BEAM_SUPERVISOR"
 mkdir -p "$RESULTS/records"
 systemctl stop "$unit" beam-supervisor.socket 2>/dev/null
-rm -rf /var/lib/beam-supervisor /etc/beam-supervisor /run/peer.* "$RESULTS/config"
+systemctl stop "$observer" "${observer/service/socket}" 2>/dev/null
+rm -rf /var/lib/beam-supervisor /var/lib/beam-supervisor-observe /etc/beam-supervisor /run/peer.* "$RESULTS/config"
 
 collect() {
+  [[ ! $observing ]] || stop_observing
   curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics.txt" 2>"$RESULTS/metrics.err" &&
     rm -f "$RESULTS/metrics.err"
   systemctl show "$unit" -p ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode >"$RESULTS/unit.txt"
@@ -54,6 +58,7 @@ echo "period scale $scale"
 [[ $signal != flood:* ]] || buses_up "${signal#flood:}" || fail "the third node does not come up"
 buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
 install_service || fail "the service could not be installed"
+[[ ! $observing ]] || start_observing || { journalctl --no-pager -u "$observer" | tail -n 30; fail "the observer did not start"; }
 log_buses
 
 # Long enough for proving, which stretches with the scale, and for twice the beam.
@@ -99,5 +104,6 @@ judged=$?
   --plan /etc/beam-supervisor/plan.toml --json >"$RESULTS/replay.json" 2>"$RESULTS/replay.err"
 python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" ${signal:+--how "$signal"} || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
 ((judged == 0)) || fail "the buses show a rule broken"
+[[ ! $observing ]] || python3 "$vm/observed.py" "$RESULTS" /run/unit-side.log || { cat "$RESULTS/observer.txt"; fail "observing"; }
 [[ $signal || -s $RESULTS/metrics.txt ]] || fail "no metrics: $(cat "$RESULTS/metrics.err")"
 pass "delivery at period scale $scale"
