@@ -7,7 +7,7 @@ use beam_core::frame::{Bus, Frame, Origin};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::{Command, Input, Note};
 use beam_core::permit::PermitSender;
-use beam_core::record::Body;
+use beam_core::record::{Body, Stamps};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{Guard, NO_PULSE_LIMIT};
 use beam_drivers::sim::{Injection, Truth, Unit};
@@ -220,7 +220,7 @@ impl Bench {
                         put(flights, now, bus, Some(guard), *frame);
                         Ok(())
                     };
-                    seat.turn(now, input, 0, &mut send, &|| now);
+                    seat.turn(now, input, Stamps::NONE, &mut send, &|| now);
                 });
                 self.turns += 1;
                 while let Ok(record) = line.records.pop() {

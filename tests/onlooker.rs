@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use beam_core::frame::{Bus, Frame};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::{FrameCounts, Input};
+use beam_core::record::Stamps;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::observing::ObservingPort;
@@ -166,7 +167,7 @@ impl Onlooker {
     fn turn(&mut self, index: usize, input: &Input) {
         let (now, port) = (self.now, &mut self.ports[index].own.1);
         let mut send = |frame: &Frame| port.send(frame).map_err(|_the_queue_is_full| NotTaken);
-        self.seats[index].turn(now, input, 0, &mut send, &|| now);
+        self.seats[index].turn(now, input, Stamps::NONE, &mut send, &|| now);
     }
 
     /// The identifiers that a guard hears.

@@ -5,9 +5,10 @@
 //! eight bytes of data. A CAN FD frame is 72 bytes, which is how one tells them apart.
 
 use beam_core::frame::{FRAME_BYTES, Frame, Origin, Trouble};
+use beam_core::record::Stamps;
 use libc::c_int;
 
-use crate::clock::{self, WallTime};
+use crate::clock;
 
 /// Size of the kernel's `can_frame`.
 pub const CLASSIC_BYTES: usize = 16;
@@ -114,7 +115,7 @@ pub fn origin(flags: c_int) -> Origin {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Beside {
     /// When the message was received.
-    pub stamp: Option<WallTime>,
+    pub stamps: Stamps,
     /// Messages dropped since the socket was opened, modulo 2^32; not said while there are none.
     pub dropped: Option<u32>,
 }
@@ -130,9 +131,11 @@ pub fn beside(mut control: &[u8]) -> Beside {
         let Some(value) = control.get(HEADER..length) else { break };
         match (level, kind) {
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
-                if let (Some(seconds), Some(nanos)) = (long(value, 0), long(value, size_of::<libc::c_long>())) {
-                    found.stamp = clock::nanos(seconds, nanos).map(WallTime::from_unix_nanos);
-                }
+                found.stamps.kernel_nanos = timespec(value, 0).unwrap_or(0);
+            }
+            // three moments: the kernel's, one that is no longer used, the controller's
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => {
+                found.stamps.controller_nanos = timespec(value, 2).unwrap_or(0);
             }
             (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
                 found.dropped = int(value, 0).map(|dropped| u32::from_ne_bytes(dropped.to_ne_bytes()));
@@ -142,6 +145,12 @@ pub fn beside(mut control: &[u8]) -> Beside {
         control = control.get(length.next_multiple_of(WORD)..).unwrap_or_default();
     }
     found
+}
+
+/// The moment of the given number among `timespec`s, in ns.
+fn timespec(bytes: &[u8], number: usize) -> Option<u64> {
+    const HALF: usize = size_of::<libc::c_long>();
+    clock::nanos(long(bytes, 2 * number * HALF)?, long(bytes, (2 * number + 1) * HALF)?)
 }
 
 fn word(bytes: &[u8]) -> Option<usize> {

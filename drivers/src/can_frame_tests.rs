@@ -103,10 +103,15 @@ fn control_messages_give_stamp_and_drops_in_any_order() {
     let stamp = control(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &time);
     let drops = control(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &3_000_000_000_u32.to_ne_bytes());
     let other = control(libc::SOL_SOCKET, libc::SCM_CREDENTIALS, &[0; 12]);
-    let expected =
-        Beside { stamp: Some(WallTime::from_unix_nanos(1_700_000_000_000_000_042)), dropped: Some(3_000_000_000) };
-    assert_eq!(beside(&[stamp.clone(), drops.clone()].concat()), expected);
-    assert_eq!(beside(&[drops, other, stamp].concat()), expected);
+    let expected = |stamps| Beside { stamps, dropped: Some(3_000_000_000) };
+    let kernel = Stamps { kernel_nanos: 1_700_000_000_000_000_042, controller_nanos: 0 };
+    assert_eq!(beside(&[stamp.clone(), drops.clone()].concat()), expected(kernel));
+    assert_eq!(beside(&[drops.clone(), other, stamp.clone()].concat()), expected(kernel));
+    let moments = [[0_i64, 0], [0, 0], [77, 5]].concat();
+    let controller: Vec<u8> = moments.iter().flat_map(|part| part.to_ne_bytes()).collect();
+    let controller = control(libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &controller);
+    let both = Stamps { controller_nanos: 77_000_000_005, ..kernel };
+    assert_eq!(beside(&[stamp, controller, drops].concat()), expected(both));
     assert_eq!(beside(&[]), Beside::default());
 }
 

@@ -8,8 +8,7 @@
 use std::os::fd::BorrowedFd;
 
 use beam_core::frame::{Frame, Origin, Trouble};
-
-use crate::clock::WallTime;
+use beam_core::record::Stamps;
 
 pub mod can_frame;
 pub mod candump;
@@ -32,8 +31,8 @@ pub enum Event {
         frame: Frame,
         /// Who put it on the bus.
         origin: Origin,
-        /// When the kernel received it. Wall time steps, so this is for the record only and never for a decision.
-        stamp: Option<WallTime>,
+        /// When it arrived, for the record only and never for a decision.
+        stamps: Stamps,
     },
     /// Something is wrong with the bus.
     Trouble(Trouble),

@@ -24,6 +24,7 @@
 use std::os::fd::BorrowedFd;
 
 use beam_core::frame::{Frame, Origin};
+use beam_core::record::Stamps;
 
 use crate::{Event, Listen, Port, Unsent};
 
@@ -55,7 +56,7 @@ impl<L: Listen> ObservingPort<L> {
 impl<L: Listen> Port for ObservingPort<L> {
     fn receive(&mut self) -> Option<Event> {
         match self.echo.take() {
-            Some(frame) => Some(Event::Frame { frame, origin: Origin::Echo, stamp: None }),
+            Some(frame) => Some(Event::Frame { frame, origin: Origin::Echo, stamps: Stamps::NONE }),
             None => self.listener.receive(),
         }
     }
@@ -166,8 +167,8 @@ mod tests {
         peer.send(&other).unwrap();
         port.send(&own).unwrap();
         assert_eq!(port.send(&own), Err(Unsent::QueueFull), "the echo was not read yet");
-        assert_eq!(port.receive(), Some(Event::Frame { frame: own, origin: Origin::Echo, stamp: None }));
-        assert_eq!(port.receive(), Some(Event::Frame { frame: other, origin: Origin::Wire, stamp: None }));
+        assert_eq!(port.receive(), Some(Event::Frame { frame: own, origin: Origin::Echo, stamps: Stamps::NONE }));
+        assert_eq!(port.receive(), Some(Event::Frame { frame: other, origin: Origin::Wire, stamps: Stamps::NONE }));
         assert_eq!((port.receive(), port.withheld()), (None, 1));
     }
 }

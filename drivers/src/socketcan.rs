@@ -22,8 +22,11 @@ use crate::{Event, Listen, Port, Unsent};
 const RECEIVE_BUFFER: i32 = 4 << 20;
 /// Messages without meaning that one call of `receive` reads before it lets its caller look at the clock.
 const MEANINGLESS_MAX: usize = 64;
-/// Room for the control messages: a stamp (32 bytes) and a drop counter (24), and as much again.
-const CONTROL_BYTES: usize = 112;
+/// Room for the control messages: the kernel's stamp (32 bytes), the controller's (64) and a drop counter (24), and as much
+/// again.
+const CONTROL_BYTES: usize = 240;
+/// Asks for the controller's own stamps, where its driver has them.
+const CONTROLLER_STAMPS: i32 = (libc::SOF_TIMESTAMPING_RX_HARDWARE | libc::SOF_TIMESTAMPING_RAW_HARDWARE).cast_signed();
 
 /// A CAN socket that is only read. It has no way to send: an observer is given this, and nothing else.
 #[derive(Debug)]
@@ -121,7 +124,9 @@ impl SocketCanListener {
     /// What one message means, after it was noted how many were dropped before it.
     fn understand(&mut self, message: &[u8], arrived: Arrived) -> Option<Event> {
         let event = can_frame::decode(message).map(|content| match content {
-            Ok(frame) => Event::Frame { frame, origin: can_frame::origin(arrived.flags), stamp: arrived.beside.stamp },
+            Ok(frame) => {
+                Event::Frame { frame, origin: can_frame::origin(arrived.flags), stamps: arrived.beside.stamps }
+            }
             Err(trouble) => Event::Trouble(trouble),
         });
         // The counter is attached only once there is something to count, and to every message from then on.
@@ -220,6 +225,7 @@ fn set_options(
     socket.set_error_filter(can_frame::ERROR_CLASSES).map_err(|cause| ("CAN_RAW_ERR_FILTER", cause))?;
     socket.set_recv_own_msgs(hears_itself).map_err(|cause| ("CAN_RAW_RECV_OWN_MSGS", cause))?;
     socket.set_recv_timestamp(true).map_err(|cause| ("SO_TIMESTAMPNS", cause))?;
+    ask_for_controller_stamps(socket).map_err(|cause| ("SO_TIMESTAMPING", cause))?;
     socket.set_socket_option_int(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1).map_err(|cause| ("SO_RXQ_OVFL", cause))?;
     socket.set_nonblocking(true).map_err(|cause| ("O_NONBLOCK", cause))?;
     // Beyond net.core.rmem_max only with CAP_NET_ADMIN; without it the kernel grants what it may.
@@ -227,6 +233,10 @@ fn set_options(
         .set_socket_option_int(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER)
         .or_else(|_| socket.set_socket_option_int(libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER))
         .map_err(|cause| ("SO_RCVBUF", cause))
+}
+
+fn ask_for_controller_stamps(socket: &CanFdSocket) -> io::Result<()> {
+    socket.set_socket_option_int(libc::SOL_SOCKET, libc::SO_TIMESTAMPING, CONTROLLER_STAMPS)
 }
 
 /// What `recvmsg` says of a message besides its bytes.

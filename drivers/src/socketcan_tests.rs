@@ -1,6 +1,7 @@
 //! What can be tried without CAN: the error texts, the bookkeeping of dropped frames, and the very `recvmsg` on a socket
 //! of another kind.
 
+use beam_core::record::Stamps;
 use std::os::fd::OwnedFd;
 
 use beam_core::frame::Origin;
@@ -14,7 +15,7 @@ fn port_over(socket: OwnedFd) -> SocketCanPort {
 }
 
 fn arrived(dropped: Option<u32>) -> Arrived {
-    Arrived { bytes: 16, flags: 0, beside: Beside { stamp: None, dropped } }
+    Arrived { bytes: 16, flags: 0, beside: Beside { stamps: Stamps::NONE, dropped } }
 }
 
 const FRAME: Frame = Frame { id: 0x101, length: 8, data: [1, 2, 3, 4, 5, 6, 7, 8] };
@@ -25,7 +26,7 @@ fn recvmsg_reads_a_frame_and_never_waits() {
     let mut port = port_over(ours);
     assert_eq!(port.receive(), None);
     send_frame(theirs.as_fd(), &FRAME).unwrap();
-    assert_eq!(port.receive(), Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamp: None }));
+    assert_eq!(port.receive(), Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamps: Stamps::NONE }));
     assert_eq!(port.receive(), None);
 }
 
@@ -34,9 +35,11 @@ fn recvmsg_reads_the_kernels_stamp() {
     let (ours, theirs) = pair().unwrap();
     let mut port = port_over(ours);
     port.listener.socket.set_recv_timestamp(true).unwrap();
+    ask_for_controller_stamps(&port.listener.socket).unwrap();
     send_frame(theirs.as_fd(), &FRAME).unwrap();
-    let Some(Event::Frame { stamp: Some(stamp), .. }) = port.receive() else { panic!("no stamp") };
-    assert!(crate::clock::wall_time().unix_nanos().abs_diff(stamp.unix_nanos()) < 60_000_000_000);
+    let Some(Event::Frame { stamps, .. }) = port.receive() else { panic!("no frame") };
+    assert!(crate::clock::wall_time().unix_nanos().abs_diff(stamps.kernel_nanos) < 60_000_000_000, "{stamps:?}");
+    assert_eq!(stamps.controller_nanos, 0, "no controller carried it");
 }
 
 #[test]
@@ -55,7 +58,7 @@ fn dropped_frames_are_told_before_the_frame_that_came_after_them() {
     let (ours, _theirs) = pair().unwrap();
     let mut port = port_over(ours);
     let message = can_frame::encode(&FRAME);
-    let frame = Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamp: None });
+    let frame = Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamps: Stamps::NONE });
     let overflow = |lost| Some(Event::Trouble(Trouble::ReceiveOverflow { lost }));
     assert_eq!(port.listener.understand(&message, arrived(None)), frame);
     assert_eq!(port.listener.understand(&message, arrived(Some(189))), overflow(189));

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use beam_core::frame::{Frame, Origin, Trouble};
+use beam_core::record::Stamps;
 use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
@@ -69,7 +70,7 @@ impl Port for PairPort {
                 Some(Event::Trouble(Trouble::InterfaceDown))
             }
             Ok(bytes) => Some(match can_frame::decode(message.get(..bytes).unwrap_or_default())? {
-                Ok(frame) => Event::Frame { frame, origin: self.origin(&frame), stamp: None },
+                Ok(frame) => Event::Frame { frame, origin: self.origin(&frame), stamps: Stamps::NONE },
                 Err(trouble) => Event::Trouble(trouble),
             }),
         }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     fn received(frame: Frame, origin: Origin) -> Option<Event> {
-        Some(Event::Frame { frame, origin, stamp: None })
+        Some(Event::Frame { frame, origin, stamps: Stamps::NONE })
     }
 
     #[test]

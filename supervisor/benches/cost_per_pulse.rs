@@ -68,7 +68,9 @@ impl Record {
         let names = ["can0".to_owned(), "can1".to_owned()];
         Ok(match kept {
             Kept::Nothing => Self::None,
-            Kept::Pages => Self::Pages(Box::new(Pages::new([io::sink(), io::sink()], names, 0, Ticks::ZERO))),
+            Kept::Pages => {
+                Self::Pages(Box::new(Pages::new([io::sink(), io::sink(), io::sink()], names, 0, Ticks::ZERO)))
+            }
             Kept::Files => {
                 let folder = tempfile::tempdir()?;
                 Self::Files(Recorder::start(folder.path(), 2, names, Ticks::ZERO)?, folder)

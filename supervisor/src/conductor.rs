@@ -152,6 +152,7 @@ impl Conductor {
 mod tests {
     use beam_core::frame::{Bus, Trouble};
     use beam_core::note::Input;
+    use beam_core::record::Stamps;
     use beam_core::state::State;
     use beam_core::units::Span;
 
@@ -172,11 +173,11 @@ mod tests {
         // the guard writes on although nobody reads, and never waits
         let noise = Input::Trouble { bus: Bus::A, trouble: Trouble::ErrorWarning };
         for _ in 0..FLOOD {
-            seats[0].turn(now, &noise, 0, &mut |_| Err(NotTaken), &|| now);
+            seats[0].turn(now, &noise, Stamps::NONE, &mut |_| Err(NotTaken), &|| now);
         }
         conductor.turn(now, &mut |_| {});
         now = now.after(Span::from_millis(10));
-        seats[0].turn(now, &noise, 0, &mut |_| Err(NotTaken), &|| now);
+        seats[0].turn(now, &noise, Stamps::NONE, &mut |_| Err(NotTaken), &|| now);
         conductor.turn(now, &mut |_| {});
         assert!(conductor.lost()[0] > 0, "{:?}", conductor.lost());
         assert!(conductor.session().standing(now).contains(Fault::RingFull));

@@ -1,7 +1,7 @@
 //! The journal and the rest that follows from it, over a restart, a lost counter and a number that is not what remains.
 
 use beam_core::note::Note;
-use beam_core::record::Record;
+use beam_core::record::{Record, Stamps};
 use beam_core::resume::{Source, base};
 use beam_core::units::{Charge, Ticks};
 
@@ -23,7 +23,7 @@ fn reading(journal: &DoseJournal, id: u16, pulses: u16, charge: u32) {
     let frame = DoseReading { flags: 0, pulses, charge: ChargeCounter::from_raw(charge) }.encode(id, 3);
     let bus = if id == MON1_DOSE { Bus::A } else { Bus::B };
     let origin = beam_core::frame::Origin::Wire;
-    journal.entry(&entry(Guard::Interlock, Body::Received { bus, origin, frame, kernel_nanos: 0 }));
+    journal.entry(&entry(Guard::Interlock, Body::Received { bus, origin, frame, stamps: Stamps::NONE }));
 }
 
 fn dose(journal: &DoseJournal, guard: Guard, pulses: u32, mu: i64) {

@@ -17,7 +17,7 @@
 use beam_core::frame::{Bus, Frame};
 use beam_core::guard::Guard;
 use beam_core::note::{Command, Input};
-use beam_core::record::{Body, Record};
+use beam_core::record::{Body, Record, Stamps};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire;
 use beam_drivers::clock;
@@ -86,7 +86,7 @@ impl Seat {
         &mut self,
         now: Ticks,
         input: &Input,
-        kernel_nanos: u64,
+        stamps: Stamps,
         send: &mut impl FnMut(&Frame) -> Result<(), NotTaken>,
         clock: &impl Fn() -> Ticks,
     ) {
@@ -96,7 +96,7 @@ impl Seat {
         }
         match *input {
             Input::Frame { bus, origin, frame } if self.records_frames => {
-                self.record(now, Body::Received { bus, origin, frame, kernel_nanos });
+                self.record(now, Body::Received { bus, origin, frame, stamps });
             }
             Input::Trouble { bus, trouble } => self.record(now, Body::Trouble { bus, trouble }),
             Input::Frame { .. } | Input::Tick | Input::Unsent | Input::Command(_) => {}
@@ -161,7 +161,7 @@ pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut i
     let mut turns: u32 = 0;
     let mut next_report = clock::now().after(LOOP_REPORT);
     // the first turn sets the schedule that all others are measured against
-    turn(seat, &mut ports.own.1, &Input::Tick, 0);
+    turn(seat, &mut ports.own.1, &Input::Tick, Stamps::NONE);
     while !seat.is_abandoned() {
         let due = seat.due();
         let _readable = match &ports.other {
@@ -187,10 +187,10 @@ pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut i
             }
         }
         while let Some(command) = seat.command() {
-            turn(seat, &mut ports.own.1, &command, 0);
+            turn(seat, &mut ports.own.1, &command, Stamps::NONE);
         }
         if clock::now() >= seat.due() {
-            turn(seat, &mut ports.own.1, &Input::Tick, 0);
+            turn(seat, &mut ports.own.1, &Input::Tick, Stamps::NONE);
         }
         if woken >= next_report {
             next_report = woken.after(LOOP_REPORT);
@@ -203,17 +203,14 @@ pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut i
 
 fn hear<P: Port>(seat: &mut Seat, port: &mut P, bus: Bus, event: &Event) {
     match *event {
-        Event::Frame { frame, origin, stamp } => {
-            let kernel_nanos = stamp.map_or(0, clock::WallTime::unix_nanos);
-            turn(seat, port, &Input::Frame { bus, origin, frame }, kernel_nanos);
-        }
-        Event::Trouble(trouble) => turn(seat, port, &Input::Trouble { bus, trouble }, 0),
+        Event::Frame { frame, origin, stamps } => turn(seat, port, &Input::Frame { bus, origin, frame }, stamps),
+        Event::Trouble(trouble) => turn(seat, port, &Input::Trouble { bus, trouble }, Stamps::NONE),
     }
 }
 
-fn turn<P: Port>(seat: &mut Seat, port: &mut P, input: &Input, kernel_nanos: u64) {
+fn turn<P: Port>(seat: &mut Seat, port: &mut P, input: &Input, stamps: Stamps) {
     let mut send = |frame: &Frame| port.send(frame).map_err(|_said_by_the_driver| NotTaken);
-    seat.turn(clock::now(), input, kernel_nanos, &mut send, &clock::now);
+    seat.turn(clock::now(), input, stamps, &mut send, &clock::now);
 }
 
 /// Page faults of this thread since it started; there are none after arming.

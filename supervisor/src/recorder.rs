@@ -1,7 +1,7 @@
 //! The recorder: a thread that writes what happened, in a form that can be replayed and in one that people can read.
 //!
 //! One folder for each delivery: `frames.log` (both buses, as `candump -L` writes them), `events.jsonl` (one JSON object a
-//! line) and, at the end, `report.json`. The recorder gets its entries over a bounded channel; when it cannot keep up or the
+//! line), `arrivals.csv` (when kernel and controller say that each frame came) and, at the end, `report.json`. The recorder gets its entries over a bounded channel; when it cannot keep up or the
 //! disk refuses, the loss is counted and the next arming is refused, but no guard and no session ever waits for it.
 
 use std::fs::{self, File};
@@ -141,7 +141,8 @@ impl Files {
     fn create(folder: &Path, interfaces: [String; 2], [since, now]: [Ticks; 2]) -> io::Result<Self> {
         let file = |name| File::create(folder.join(name)).map(BufWriter::new);
         let wall_offset = clock::wall_time().unix_nanos().saturating_sub(now.nanos());
-        let pages = Pages::new([file("frames.log")?, file("events.jsonl")?], interfaces, wall_offset, since);
+        let [frames, events, arrivals] = pages::NAMES.map(file);
+        let pages = Pages::new([frames?, events?, arrivals?], interfaces, wall_offset, since);
         Ok(Self { folder: folder.to_owned(), pages })
     }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use beam_core::frame::{Bus, Frame, Origin, Trouble};
 use beam_core::machine::Machine;
 use beam_core::note::Input;
+use beam_core::record::Stamps;
 use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
@@ -294,7 +295,7 @@ impl Player {
         self.seats[index].turn(
             now,
             input,
-            0,
+            Stamps::NONE,
             &mut |frame: &Frame| {
                 sent = Some(*frame);
                 Ok(())
@@ -304,7 +305,7 @@ impl Player {
         // nothing carries the permit, so its echo comes at once
         if let Some(frame) = sent {
             let echo = Input::Frame { bus, origin: Origin::Echo, frame };
-            self.seats[index].turn(now, &echo, 0, &mut |_: &Frame| Ok(()), &|| now);
+            self.seats[index].turn(now, &echo, Stamps::NONE, &mut |_: &Frame| Ok(()), &|| now);
         }
     }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use beam_core::frame::{Bus, Frame, Origin};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::Input;
+use beam_core::record::Stamps;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
 use beam_core::units::Ticks;
@@ -423,8 +424,9 @@ impl World {
             on_bus.then_some(()).ok_or(NotTaken)
         };
         let shown = self.clock.shows(now);
-        let stamp = if self.stamps { now.nanos().saturating_add_signed(STAMPS_BEGIN + self.stamp_offset) } else { 0 };
-        self.host.seats[guard.index()].turn(shown, input, stamp, &mut send, &|| shown);
+        let kernel = if self.stamps { now.nanos().saturating_add_signed(STAMPS_BEGIN + self.stamp_offset) } else { 0 };
+        let stamps = Stamps { kernel_nanos: kernel, ..Stamps::NONE };
+        self.host.seats[guard.index()].turn(shown, input, stamps, &mut send, &|| shown);
     }
 
     fn pass_commands(&mut self) {

@@ -5,7 +5,7 @@
     end.py CONT PID                 SIGSTOP, and SIGCONT 300 ms later
     end.py panic:THREAD PID         SIGABRT from one thread, which is what a panic in it comes to in a release build
     end.py hold:THREAD PID          the one thread is stopped (ptrace) for 5 s; all others run on
-    end.py starve:THREAD PID        a SCHED_FIFO 99 loop takes the thread's processor for 300 ms; needs two processors
+    end.py starve:THREAD PID        a loop of a higher real-time priority takes the thread's processor for 300 ms
     end.py memory PID               the service's memory limit falls below what it uses: it runs on until the kernel gives up
     end.py pull:INTERFACE PID       the interface goes down
     end.py down:INTERFACE PID       the interface goes down, and up again 500 ms later
@@ -34,6 +34,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 CAN_ERR_FLAG, CAN_ERR_BUSOFF = 0x20000000, 0x040
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 HELD_S, STARVED_S, FLOODED_S, FROZEN_S, DOWN_S = 5.0, 0.3, 2.0, 0.3, 0.5
+BELOW_THE_UNIT = 35                # real-time priority of the loop that starves; the treatment unit has 40
 GUEST = pathlib.Path("/dev/virtio-ports/job")              # the port by which a job speaks to the host
 THROTTLE = pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -73,18 +74,17 @@ def holding(thread):
 
 
 def starving(thread):
-    processors = os.sched_getaffinity(0)
-    if len(processors) < 2:
-        sys.exit("one processor only: whoever starves a thread there starves the treatment unit with it (--smp 4)")
-    # Pinned, because the scheduler would move the thread to an idle processor, and throttling would give it a share.
-    last = max(processors)
+    """Takes the processor from one guard alone: it falls below a loop that stands below the treatment unit and the other guards.
+    What has no real-time priority at all starves with it."""
     throttled = THROTTLE.read_text()
-    THROTTLE.write_text("-1")
-    os.sched_setaffinity(thread, {last})
-    os.sched_setaffinity(0, {last})
+    THROTTLE.write_text("-1")                                   # throttling would give it a share after all
+    processor = {max(os.sched_getaffinity(0))}
+    os.sched_setaffinity(thread, processor)                     # and the scheduler would find it an idle processor
+    os.sched_setaffinity(0, processor)
+    os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(BELOW_THE_UNIT - 1))
 
     def take():
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(BELOW_THE_UNIT))
 
     def spin():
         end = time.monotonic() + STARVED_S

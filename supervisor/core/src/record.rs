@@ -5,6 +5,20 @@ use crate::note::Note;
 use crate::units::{Span, Ticks};
 use crate::wire::Guard;
 
+/// When a frame arrived, by clocks that step or drift: for the record and never for a decision. A 0 is no stamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stamps {
+    /// The kernel's own stamp in nanoseconds of the wall clock.
+    pub kernel_nanos: u64,
+    /// The controller's own stamp in nanoseconds of its free-running clock, where its driver hands one on.
+    pub controller_nanos: u64,
+}
+
+impl Stamps {
+    /// Nobody stamped it.
+    pub const NONE: Self = Self { kernel_nanos: 0, controller_nanos: 0 };
+}
+
 /// One record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Record {
@@ -31,8 +45,8 @@ pub enum Body {
         origin: Origin,
         /// The frame.
         frame: Frame,
-        /// The kernel's own stamp in nanoseconds of the wall clock, for the record and never for a decision; 0 is none.
-        kernel_nanos: u64,
+        /// When it arrived, by clocks that decide nothing.
+        stamps: Stamps,
     },
     /// A permit that the guard sent.
     Sent {

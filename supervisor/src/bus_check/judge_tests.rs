@@ -1,6 +1,7 @@
 //! Findings about a bus, one by one, and the bus with which nothing is wrong.
 
 use beam_core::frame::{Bus, Frame, Origin, Trouble};
+use beam_core::record::Stamps;
 use beam_core::units::Ticks;
 use beam_core::wire::{GATE_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE};
 use beam_drivers::Event;
@@ -29,7 +30,7 @@ fn wanted() -> Vec<Expected> {
 }
 
 fn frame(survey: &mut Survey, ms: u64, frame: Frame) {
-    let event = Event::Frame { frame, origin: Origin::Wire, stamp: None };
+    let event = Event::Frame { frame, origin: Origin::Wire, stamps: Stamps::NONE };
     survey.take(Ticks::from_nanos(ms * 1_000_000), &event);
 }
 

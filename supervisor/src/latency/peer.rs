@@ -44,8 +44,8 @@ impl Port for End {
         match self {
             Self::Pair(port) => port.receive(),
             Self::Can(port) => port.receive().map(|event| match event {
-                Event::Frame { frame, origin: Origin::Local, stamp } if frame.id == MON1_DOSE => {
-                    Event::Frame { frame, origin: Origin::Wire, stamp }
+                Event::Frame { frame, origin: Origin::Local, stamps } if frame.id == MON1_DOSE => {
+                    Event::Frame { frame, origin: Origin::Wire, stamps }
                 }
                 other => other,
             }),

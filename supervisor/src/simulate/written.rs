@@ -25,7 +25,7 @@ impl Written {
         let interfaces = ["can0".to_owned(), "can1".to_owned()];
         let jumps = drawn.mishaps.iter().any(|mishap| matches!(mishap.what, What::ClockStep { .. }));
         (drawn.seed.is_multiple_of(ONE_IN) && !jumps)
-            .then(|| Self(Pages::new([Vec::new(), Vec::new()], interfaces, 0, Ticks::ZERO)))
+            .then(|| Self(Pages::new([Vec::new(), Vec::new(), Vec::new()], interfaces, 0, Ticks::ZERO)))
     }
 
     /// Writes an entry.
@@ -36,7 +36,9 @@ impl Written {
     /// What the pages say otherwise than the progress of the last process, in words.
     #[must_use]
     pub fn contradiction(mut self, last: &Progress) -> Option<String> {
-        let Ok([frames, events]) = self.0.close() else { return Some("the pages cannot be closed".to_owned()) };
+        let Ok([frames, events, _arrivals]) = self.0.close() else {
+            return Some("the pages cannot be closed".to_owned());
+        };
         if frames.is_empty() {
             return Some("no frame was written".to_owned());
         }

@@ -15,6 +15,7 @@ done
   panic:guard-dose1 panic:guard-dose2 panic:guard-time panic:guard-interlock panic:session panic:recorder panic:metrics
   pull:can0 pull:can1 down:can0 down:can1
   hold:guard-dose1 hold:guard-dose2 hold:guard-time hold:guard-interlock hold:session hold:recorder hold:metrics
+  starve:guard-dose1 starve:guard-dose2 starve:guard-time starve:guard-interlock
   busoff:can0 busoff:can1 flood:can4 clock:3600 clock:-3600 disk:/var/lib/beam-supervisor)
 failed=() all=$RESULTS
 for name in "${names[@]}"; do
