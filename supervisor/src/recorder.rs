@@ -70,10 +70,12 @@ impl Recorder {
         Self::start_in(directory.join(format!("{stamp}-observed-{number}")), interfaces, [since, now])
     }
 
-    fn start_in(folder: PathBuf, interfaces: [String; 2], since_and_now: [Ticks; 2]) -> io::Result<Self> {
+    fn start_in(folder: PathBuf, interfaces: [String; 2], [since, now]: [Ticks; 2]) -> io::Result<Self> {
+        // before the disk is asked for anything: meanwhile both clocks go on
+        let wall_offset = clock::wall_time().unix_nanos().saturating_sub(now.nanos());
         fs::create_dir_all(&folder)?;
         let (sender, receiver) = bounded(WAITING);
-        let mut files = Files::create(&folder, interfaces, since_and_now)?;
+        let mut files = Files::create(&folder, interfaces, wall_offset, since)?;
         let failure = Arc::new(OnceLock::new());
         let told = Arc::clone(&failure);
         let thread = spawn("recorder", ThreadWish::default(), move |_| {
@@ -138,9 +140,8 @@ struct Files {
 }
 
 impl Files {
-    fn create(folder: &Path, interfaces: [String; 2], [since, now]: [Ticks; 2]) -> io::Result<Self> {
+    fn create(folder: &Path, interfaces: [String; 2], wall_offset: u64, since: Ticks) -> io::Result<Self> {
         let file = |name| File::create(folder.join(name)).map(BufWriter::new);
-        let wall_offset = clock::wall_time().unix_nanos().saturating_sub(now.nanos());
         let [frames, events, arrivals] = pages::NAMES.map(file);
         let pages = Pages::new([frames?, events?, arrivals?], interfaces, wall_offset, since);
         Ok(Self { folder: folder.to_owned(), pages })

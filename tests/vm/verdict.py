@@ -2,9 +2,12 @@
 """Holds the unit's own truth (peer.json) and the judge's view of the buses (judge.json) against the plan."""
 
 import argparse
+import csv
 import glob
 import json
 import math
+import re
+import statistics
 import sys
 
 # A session that stops is missed by the guards after session-silence-ms, not by the gate.
@@ -24,6 +27,20 @@ def after_end(args, peer, judge):
     return dict(closed_after_ms=None if closed is None else round(1000 * (closed - args.killed_at), 1),
                 pulses_between=sum(args.killed_at < t and (closed is None or t <= closed + slack) for t in shown),
                 pulses_after=0 if closed is None else sum(t > closed + slack for t in shown), unclean_end=unclean)
+
+
+def page_faults(metrics):
+    return re.findall(r'^beamsup_guard_page_faults_total\{guard="(.*)"\} (\d+)', open(metrics).read(), re.MULTILINE)
+
+
+def undisturbed(results, must):
+    """What a delivery to which nothing happened must show besides."""
+    begun, ended = (page_faults(f"{results}/{name}.txt") for name in ("metrics-begun", "metrics"))
+    must(len(begun) == 4 and begun == ended, f"no guard has faulted a page since the delivery was taken up: {dict(ended)}")
+    for path in glob.glob(f"{results}/records/**/arrivals.csv", recursive=True):
+        ages = [1000 * (float(row["read_s"]) - float(row["kernel_s"] or "nan")) for row in csv.DictReader(open(path))]
+        must(ages and 0 <= statistics.median(ages) < 5 and min(ages) > -1,
+             f"{len(ages)} frames stamped by the kernel, read after {statistics.median(ages):.3f} ms (median), at worst {max(ages):.3f} ms")
 
 
 def main():
@@ -127,6 +144,8 @@ def main():
         same = all(again[key] == record[key] for key in ("state", "ended_by", "pulses_counted"))
         must(same and code[0] == code[1] and mu <= 0.01,
              f"the recording of the buses replays to the same end: {again['state']}, by {again['ended_by']}, fault {code[0]}")
+    if args.killed_at is None and args.fault is None:
+        undisturbed(args.results, must)
     told["passed"] = not failed
     with open(f"{args.results}/verdict.json", "w") as out:
         json.dump(told, out, indent=1)

@@ -25,7 +25,7 @@ need_dbc
 mkdir -p "$RESULTS/records"
 systemctl stop "$unit" beam-supervisor.socket 2>/dev/null
 systemctl stop "$observer" "${observer/service/socket}" 2>/dev/null
-rm -rf /var/lib/beam-supervisor /var/lib/beam-supervisor-observe /etc/beam-supervisor /run/peer.* "$RESULTS/config"
+rm -rf /var/lib/beam-supervisor /var/lib/beam-supervisor-observe /etc/beam-supervisor /run/peer.* "$RESULTS"/{config,metrics-begun.txt}
 
 collect() {
   [[ ! $observing ]] || stop_observing
@@ -72,12 +72,18 @@ trap collect EXIT
 systemctl start beam-supervisor.socket "$unit" || { journalctl --no-pager -u "$unit" | tail -n 30; fail "the service did not start"; }
 exec_start
 echo "service: $(systemctl is-active "$unit"), process $(systemctl show -P MainPID "$unit")"
-ps -L -o class,rtprio,comm -p "$(systemctl show -P MainPID "$unit")" | sort | uniq -c
+threads=$(ps -L -o class,rtprio,comm -p "$(systemctl show -P MainPID "$unit")")
+sort <<<"$threads" | uniq -c
+[[ $(awk '$1 == "FF" { print $3 }' <<<"$threads" | sort | xargs) == "guard-dose1 guard-dose2 guard-interlock guard-time" ]] ||
+  fail "the guards, and nobody else, are to be real-time threads"
 
 seen=0
 for ((i = 0; i < limit * 2; i++)); do
   lines=$(wc -l </run/peer.txt)
   ((lines == seen)) || { sed -n "$((seen + 1)),${lines}p" /run/peer.txt; seen=$lines; }
+  if [[ ! -s $RESULTS/metrics-begun.txt ]] && grep -q 'taken up' /run/peer.txt; then
+    curl -sS --max-time 20 http://127.0.0.1:9750/metrics >"$RESULTS/metrics-begun.txt"
+  fi
   if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
     pid=$(systemctl show -P MainPID "$unit")
     moment=$(python3 "$vm/end.py" "$signal" "$pid") || fail "$signal could not be done: $moment"
