@@ -6,6 +6,7 @@
     end.py panic:THREAD PID         SIGABRT from one thread, which is what a panic in it comes to in a release build
     end.py hold:THREAD PID          the one thread is stopped (ptrace) for 5 s; all others run on
     end.py starve:THREAD PID        a loop of a higher real-time priority takes the thread's processor for 300 ms
+    end.py watchdog PID             the machine's watchdog device is armed for 2 s and never fed
     end.py memory PID               the service's memory limit falls below what it uses: it runs on until the kernel gives up
     end.py pull:INTERFACE PID       the interface goes down
     end.py down:INTERFACE PID       the interface goes down, and up again 500 ms later
@@ -31,6 +32,7 @@ import time
 
 TGKILL = 234                    # x86-64
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+WDIOC_SETTIMEOUT = 0xC0045706
 CAN_ERR_FLAG, CAN_ERR_BUSOFF = 0x20000000, 0x040
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 HELD_S, STARVED_S, FLOODED_S, FROZEN_S, DOWN_S = 5.0, 0.3, 2.0, 0.3, 0.5
@@ -95,6 +97,14 @@ def starving(thread):
     return take, spin
 
 
+def forgotten_watchdog():
+    """Whoever closes the device without the word to stop it has forgotten it: it runs on."""
+    def forget():
+        with open("/dev/watchdog", "wb", buffering=0) as device:
+            fcntl.ioctl(device, WDIOC_SETTIMEOUT, struct.pack("i", 2))
+    return forget
+
+
 def talking(interface):
     node = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
     node.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, b"")     # it only talks
@@ -147,7 +157,7 @@ def nothing():
 def what(how, process):
     """What to do at the moment, and what to do after it was printed."""
     kind, _, name = how.partition(":")
-    if kind in ("starve", "busoff", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
+    if kind in ("starve", "watchdog", "busoff", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
         sys.exit(f"{kind} is for the rig's guest: this machine is somebody's")
     if kind == "panic":
         thread = thread_named(process, name)
@@ -156,6 +166,8 @@ def what(how, process):
         return holding(thread_named(process, name))
     if kind == "starve":
         return starving(thread_named(process, name))
+    if kind == "watchdog":
+        return forgotten_watchdog(), nothing
     if kind == "busoff":
         return bus_off(name)
     if kind == "flood":

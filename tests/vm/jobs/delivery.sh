@@ -58,6 +58,7 @@ echo "period scale $scale"
 [[ $signal != flood:* ]] || buses_up "${signal#flood:}" || fail "the third node does not come up"
 buses_up can2 can3 || fail "the treatment unit's controllers do not come up"
 install_service || fail "the service could not be installed"
+[[ $signal != watchdog ]] || sync        # what was installed is to outlive the reset; what the service writes is its own matter
 [[ ! $observing ]] || start_observing || { journalctl --no-pager -u "$observer" | tail -n 30; fail "the observer did not start"; }
 log_buses
 
@@ -86,6 +87,7 @@ for ((i = 0; i < limit * 2; i++)); do
   fi
   if [[ $signal && ! ${killed[*]} ]] && grep -q ' 20 pulses' /run/peer.txt; then
     pid=$(systemctl show -P MainPID "$unit")
+    [[ $signal != watchdog ]] || touch "$RESULTS/reset-is-due"
     moment=$(python3 "$vm/end.py" "$signal" "$pid") || fail "$signal could not be done: $moment"
     killed=(--killed-at "$moment")
     echo "$signal to process $pid in mid-beam"
