@@ -12,6 +12,9 @@ import sys
 
 # A session that stops is missed by the guards after session-silence-ms, not by the gate.
 SESSION_SILENCE_S = {"hold:session": 0.5}
+# The bit by which the gate names each guard, and the name by which the record does.
+STARVED = {"starve:guard-dose1": (1, "dose 1"), "starve:guard-dose2": (2, "dose 2"),
+           "starve:guard-time": (4, "time"), "starve:guard-interlock": (8, "interlock")}
 
 
 def after_end(args, peer, judge):
@@ -27,6 +30,16 @@ def after_end(args, peer, judge):
     return dict(closed_after_ms=None if closed is None else round(1000 * (closed - args.killed_at), 1),
                 pulses_between=sum(args.killed_at < t and (closed is None or t <= closed + slack) for t in shown),
                 pulses_after=0 if closed is None else sum(t > closed + slack for t in shown), unclean_end=unclean)
+
+
+def starved_alone(args, peer, records, must):
+    """That the one guard starved and no other, by the gate, and that the record says so."""
+    bit, name = STARVED[args.how]
+    first = next((h for h in peer["history"] if h["state"] != "OPEN" and peer["started"] + h["t"] >= args.killed_at), None)
+    first = first and (first["state"], first["cause"], first["closed_by"])
+    must(first == ("CLOSED", "PERMIT_STALE", bit), f"the gate missed {name} and no other guard first: {first}")
+    told = [(f["code"], f["found_by"]) for record in records for f in record["faults"]]
+    must(("F-803", name) in told, f"the record says that {name} turned too late (F-803): {told}")
 
 
 def page_faults(metrics):
@@ -124,6 +137,8 @@ def main():
     # The service's own record must tell the same story as the machine's other side.
     records = [json.load(open(path)) for path in glob.glob(f"{args.results}/records/**/report.json", recursive=True)]
     must(len(records) == 1 or args.killed_at is not None, f"{len(records)} delivery records with a report")
+    if args.how in STARVED:
+        starved_alone(args, peer, records, must)
     if args.killed_at is None and records:
         record = records[0]
         for n in (1, 2):
