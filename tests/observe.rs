@@ -4,7 +4,6 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use beam_core::fault::{Fault, FaultSet, Group};
@@ -37,6 +36,7 @@ use beam_supervisor::treatment_unit::unit_for;
 use beam_supervisor::wiring::seat_guards;
 use beam_supervisor::world::World;
 use beam_tests::{Bench, Hand, Onlooker, Trial, deliver, deliver_recorded, outcome_of, trial_machines};
+use crossbeam::channel::RecvTimeoutError;
 
 const SEED: u64 = 20;
 /// Pulses of each plan.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 
 use beam_core::frame::{Bus, Frame};
 use beam_core::machine::{Machine, Order};
@@ -20,6 +19,7 @@ use beam_supervisor::observe::account::Account;
 use beam_supervisor::observe::ports::observing_ports;
 use beam_supervisor::observe::{Observer, Told, as_observed};
 use beam_supervisor::wiring::seat_guards;
+use crossbeam::channel::Receiver;
 
 /// How often the observer turns.
 const TURN: Span = Span::from_millis(1);

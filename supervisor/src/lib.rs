@@ -20,6 +20,7 @@ pub mod fault_history;
 pub mod hot;
 pub mod latency;
 pub mod live;
+pub mod logged;
 pub mod metrics;
 pub mod mishap;
 pub mod observe;

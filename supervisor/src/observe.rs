@@ -14,7 +14,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use beam_core::clearance::Role;
 use beam_core::machine::{Beam, Machine, Order};
@@ -24,6 +23,7 @@ use beam_core::session::{Act, SessionNote};
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Permit};
+use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::autopilot::AFTER_BEAM;
 use crate::conductor::{Conductor, Entry, NotSent};
@@ -96,7 +96,7 @@ pub struct Observer {
     /// Entries of the delivery that wait for its first beam.
     held: Vec<Entry>,
     entries: Vec<Entry>,
-    told: SyncSender<Told>,
+    told: Sender<Told>,
     asked_to_end: Arc<AtomicBool>,
 }
 
@@ -112,7 +112,7 @@ impl Observer {
         number: u16,
         counted: [FrameCounts; 4],
     ) -> (Self, Receiver<Told>, Arc<AtomicBool>) {
-        let (told, receiver) = sync_channel(WAITING);
+        let (told, receiver) = bounded(WAITING);
         let asked_to_end = Arc::new(AtomicBool::new(false));
         let observer = Self {
             conductor: Conductor::new(machine, lines),

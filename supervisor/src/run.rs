@@ -19,19 +19,19 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tracing::{info, warn};
 
-use crate::conductor::{Conductor, Entry};
+use crate::conductor::Conductor;
 use crate::config::{Seal, Site};
 use crate::crew;
 use crate::delivery_ids::DeliveryIds;
-use crate::describe::fault_json;
 use crate::desk::{Desk, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
 use crate::hot::Ports;
+use crate::logged::Logged;
 use crate::metrics::{self, Metrics};
 use crate::prepared::Prepared;
 use crate::publish::Publisher;
-use crate::report::{Report, fault_line};
+use crate::report::Report;
 use crate::rest::{Continues, Rest};
 pub use crate::run_error::RunError;
 use crate::service;
@@ -91,11 +91,11 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, false);
     metrics.set_realtime_refusals(refusals.len());
     let publisher = Publisher::new(Arc::clone(&metrics));
-    let (bridge, written) = (publisher.clone(), journal.clone());
+    let (bridge, written, mut logged) = (publisher.clone(), journal.clone(), Logged::default());
     let desk = Desk::start(Conductor::new(&machine, lines), standing, move |entry| {
         bridge.entry(entry);
         written.entry(entry);
-        log(entry);
+        logged.entry(entry);
     })?;
     serve(&wish.site, metrics, desk.view())?;
     announce(&wish);
@@ -292,29 +292,6 @@ fn announce(wish: &Wish) {
     info!("machine {}, bus A {bus_a}, bus B {bus_b}", wish.prepared.planned.machine);
     for notice in &wish.prepared.notices {
         warn!("{notice}");
-    }
-}
-
-/// Guards write records, never logs; what of their records is worth a line is logged here, in the session thread.
-pub(crate) fn log(entry: &Entry) {
-    use beam_core::note::Note;
-    use beam_core::record::Body;
-    use beam_core::session::SessionNote;
-    match entry {
-        Entry::Guard(record) => match &record.body {
-            Body::Note(Note::Fault(report)) => warn!("{}", fault_line(report, record.guard.name())),
-            Body::Note(Note::Warning(report)) => warn!("warning: {}", fault_json(report, record.guard.name())),
-            Body::Trouble { bus, trouble } => warn!("bus {bus:?}: {trouble:?}"),
-            _ => {}
-        },
-        Entry::Session(_, SessionNote::State(state)) => info!("{}", state.name()),
-        Entry::Session(_, SessionNote::Ended(by)) => info!("ended by {}", by.name()),
-        Entry::Session(_, SessionNote::Fault(report)) => warn!("{}", fault_line(report, "session")),
-        Entry::Session(_, SessionNote::ProofFailed(guard, step)) => {
-            warn!("proof of {} failed: {}", guard.name(), step.name())
-        }
-        Entry::Session(_, SessionNote::Proven(guard)) => info!("{} is proven", guard.name()),
-        Entry::NotSent(_) => {}
     }
 }
 

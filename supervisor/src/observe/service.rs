@@ -25,10 +25,11 @@ use crate::conductor::Entry;
 use crate::config::{Seal, Site};
 use crate::describe::mu;
 use crate::desk::View;
+use crate::logged::Logged;
 use crate::metrics::Metrics;
 use crate::prepared::Prepared;
 use crate::publish::Publisher;
-use crate::run::{block_signals, bus_names, hold_name, log, serve, thread_wishes};
+use crate::run::{block_signals, bus_names, hold_name, serve, thread_wishes};
 use crate::run_error::RunError;
 use crate::service;
 use crate::watch::{ROUND, silent_guards, told};
@@ -153,10 +154,10 @@ impl Service<'_> {
             };
             SocketCanListener::open(name, ids).map_err(|error| RunError::Unavailable(error.to_string()))
         })?;
-        let bridge = self.publisher.clone();
+        let (bridge, mut logged) = (self.publisher.clone(), Logged::default());
         let sink = move |entry: &Entry| {
             bridge.entry(entry);
-            log(entry);
+            logged.entry(entry);
         };
         let [first, second] = prepared.machine.monitors;
         let order = &prepared.order;

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use beam_drivers::clock;
 use beam_drivers::observing::ObservingPort;
 use beam_drivers::realtime::{Refusal, ThreadWish, spawn};
 use beam_drivers::{Listen, Port};
+use crossbeam::channel::Receiver;
 
 use crate::conductor::Entry;
 use crate::crew::{self, Crew};
