@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use beam_core::fault::{Fault, FaultSet, Group};
 use beam_core::frame::{Bus, Frame};
-use beam_core::machine::Order;
+use beam_core::machine::{Beam, Order};
 use beam_core::note::{FrameCounts, Note};
 use beam_core::record::{Body, Record};
 use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::{CloseCause, GATE_STATUS, GateState, GateStatus, Guard, PermitState};
+use beam_core::wire::{CloseCause, GATE_STATUS, GateState, GateStatus, Guard, MON1_DOSE, PermitState};
 use beam_drivers::realtime::ThreadWish;
 use beam_drivers::sim::{Injection, RealTimeUnit, Truth, Unit};
 use beam_drivers::socketpair::{PairListener, PairPort};
@@ -313,6 +313,7 @@ fn holds_the_delivery_that_follows_one_whose_beginning_it_did_not_see() {
     let mut onlooker = Onlooker::new(&trial.machine, &order);
     assert!(onlooker.hear_all(&frames[interruption..], AFTER).is_empty());
     assert!(onlooker.missed(), "and nobody was told");
+    assert_eq!(onlooker.latched(), FaultSet::EMPTY, "and its metrics would say so until the next delivery");
     // pulses that its guards did not ask for came meanwhile; what follows is judged by the same guards all the same
     let real = deliver_recorded(&trial, &order, SEED, &[]);
     let since = onlooker.now().since(Ticks::ZERO);
@@ -322,6 +323,49 @@ fn holds_the_delivery_that_follows_one_whose_beginning_it_did_not_see() {
     let report = report(&trial, accounts.first().expect("the account of a whole delivery"));
     assert_eq!((report.would_have.ended_by, report.would_have.fault), (Some("dose 1"), None));
     assert_eq!(report.happened.pulses_counted, [PULSES; 3]);
+}
+
+#[test]
+fn holds_a_gate_that_stood_open_without_a_lease_for_no_finding() {
+    let trial = Trial::mobile();
+    let order = trial.order(PULSES);
+    let real = deliver_recorded(&trial, &order, SEED, &[]);
+    let mut frames = real.recording.frames().to_vec();
+    let status = |frame: &Frame| GateStatus::decode(frame).ok().filter(|_| frame.id == GATE_STATUS);
+    let is_beginning = |(_, _, frame): &(Ticks, Bus, Frame)| {
+        status(frame).is_some_and(|gate| (gate.state, gate.cause) == (GateState::Open, CloseCause::None))
+    };
+    let beginning = frames.iter().find(|told| is_beginning(told)).expect("an opening").0;
+    for (_, _, frame) in frames.iter_mut().filter(|(at, ..)| *at < beginning && beginning.since(*at) < AFTER) {
+        if let Some(gate) = status(frame).filter(|gate| gate.state == GateState::Closed) {
+            let waiting = GateStatus { state: GateState::Open, cause: CloseCause::LeaseUsed, ..gate };
+            *frame = waiting.encode(frame.data[1] & 15);
+        }
+    }
+    let report = report(&trial, &observed(&trial, &order, &frames));
+    assert_eq!((report.would_have.ended_by, report.would_have.fault), (Some("dose 1"), None));
+}
+
+#[test]
+fn holds_pulses_beyond_its_own_lease_for_no_finding() {
+    // whoever governs the gate may let more pulses come at once than these guards would, and a frame may be lost
+    let trial = trial_machines().into_iter().find(|trial| trial.machine.window() > 1).expect("a fast machine");
+    let order = trial.order(PULSES);
+    let real = deliver_recorded(&trial, &order, SEED, &[]);
+    let mut machine = trial.machine;
+    if let Beam::Pulsed { window, .. } = &mut machine.beam {
+        *window = 1;
+    }
+    let mut told = 0;
+    let mut frames = real.recording.frames().to_vec();
+    frames.retain(|(_, _, frame)| {
+        told += u32::from(frame.id == MON1_DOSE);
+        frame.id != MON1_DOSE || told.is_multiple_of(2)
+    });
+    let accounts = Onlooker::new(&machine, &order).hear_all(&frames, AFTER);
+    let would = &accounts.first().expect("an account").would;
+    assert!(would.pulses[0] > 1, "{would:?}");
+    assert!(!would.faults.iter().any(|(.., report)| report.fault == Fault::PulseBeyondLease), "{would:?}");
 }
 
 #[test]

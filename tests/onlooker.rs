@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beam_core::fault::FaultSet;
 use beam_core::frame::{Bus, Frame};
 use beam_core::machine::{Machine, Order};
 use beam_core::note::{FrameCounts, Input};
@@ -173,6 +174,12 @@ impl Onlooker {
     /// The identifiers that a guard hears.
     pub fn heard_by(&self, guard: Guard) -> impl Iterator<Item = u16> {
         self.peers.iter().filter(move |peer| peer.guard == guard).flat_map(|peer| peer.ids.iter().copied())
+    }
+
+    /// What its guards have latched.
+    #[must_use]
+    pub fn latched(&self) -> FaultSet {
+        self.seats.iter().fold(FaultSet::EMPTY, |all, seat| all.union(seat.guard().common().faults()))
     }
 
     /// The present moment.

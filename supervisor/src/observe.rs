@@ -267,11 +267,9 @@ impl Observer {
     fn look(&mut self, now: Ticks) {
         let state = self.conductor.session().state();
         match &self.stage {
-            Stage::Waiting => {
-                if state == State::Tripped && !self.gate.is_open() {
-                    self.put_away(now);
-                }
-            }
+            // at once, so that nobody who watches the metrics takes it for a finding
+            Stage::Waiting if state == State::Tripped && !self.gate.is_open() => self.put_away(now),
+            Stage::Waiting | Stage::Over => {}
             Stage::Following(account) => {
                 let is_latched = account.last_gate().state == GateState::Latched;
                 let closed_for = account.closed_since().map_or(Span::ZERO, |since| now.since(since));
@@ -282,7 +280,6 @@ impl Observer {
                     self.finish(now, false);
                 }
             }
-            Stage::Over => {}
         }
     }
 
@@ -294,6 +291,7 @@ impl Observer {
     }
 
     fn begin(&mut self, now: Ticks, at: Ticks, status: &GateStatus, sink: &mut impl FnMut(&Entry)) {
+        // a gate that was held open without a lease until now was no finding either
         if self.conductor.session().state() == State::Tripped {
             self.put_away(now);
         }

@@ -69,7 +69,7 @@ fn holds_once_a_person_has_acknowledged_what_counted() {
         rig.command(Command::Acknowledge);
         rig.forget();
         rig.run(ms(2000));
-        assert_eq!((rig.phase(), rig.faults()), (Phase::Idle, vec![]));
+        assert_eq!((rig.phase(), rig.guard.common().faults(), rig.faults()), (Phase::Idle, FaultSet::EMPTY, vec![]));
     }
 }
 
