@@ -49,10 +49,13 @@ pub enum Unsent {
 
 /// An end of a bus that can only be read: there is no way to send over it.
 ///
-/// What is said of [`Port::receive`] and [`Port::descriptor`] holds here too.
+/// What is said of [`Port::receive`], [`Port::holds_more`] and [`Port::descriptor`] holds here too.
 pub trait Listen: Send {
     /// The next thing that the bus has to say, or `None` when there is nothing more for now.
     fn receive(&mut self) -> Option<Event>;
+
+    /// Whether something is to be received that [`wait`](wait::wait) cannot see, because the kernel has told it already.
+    fn holds_more(&self) -> bool;
 
     /// What [`wait`](wait::wait) waits on.
     fn descriptor(&self) -> BorrowedFd<'_>;
@@ -67,6 +70,10 @@ pub trait Port: Send {
     /// A fault that lasts is said once and then followed by `None`, so a loop that reads until `None` always ends
     /// unless frames really come faster than it reads them.
     fn receive(&mut self) -> Option<Event>;
+
+    /// Whether something is to be received that [`wait`](wait::wait) cannot see, because the kernel has told it already. A
+    /// port that is neither readable nor holds more has nothing to say.
+    fn holds_more(&self) -> bool;
 
     /// Queues `frame` for sending. That it was sent is said by its echo, [`Origin::Echo`].
     ///

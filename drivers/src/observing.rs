@@ -74,6 +74,10 @@ impl<L: Listen> Port for ObservingPort<L> {
         Ok(())
     }
 
+    fn holds_more(&self) -> bool {
+        self.echo.is_some() || self.listener.holds_more()
+    }
+
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.listener.descriptor()
     }

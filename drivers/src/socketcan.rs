@@ -170,6 +170,10 @@ impl Listen for SocketCanListener {
         None
     }
 
+    fn holds_more(&self) -> bool {
+        self.pending.is_some()
+    }
+
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -187,6 +191,10 @@ impl Port for SocketCanPort {
             self.listener.pending = Some(Event::Trouble(Trouble::InterfaceDown));
         }
         sent
+    }
+
+    fn holds_more(&self) -> bool {
+        self.listener.holds_more()
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {

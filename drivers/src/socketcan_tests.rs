@@ -61,8 +61,11 @@ fn dropped_frames_are_told_before_the_frame_that_came_after_them() {
     let frame = Some(Event::Frame { frame: FRAME, origin: Origin::Wire, stamps: Stamps::NONE });
     let overflow = |lost| Some(Event::Trouble(Trouble::ReceiveOverflow { lost }));
     assert_eq!(port.listener.understand(&message, arrived(None)), frame);
+    assert!(!port.holds_more());
     assert_eq!(port.listener.understand(&message, arrived(Some(189))), overflow(189));
+    assert!(port.holds_more(), "the kernel has given it away and tells of it no more");
     assert_eq!(port.receive(), frame);
+    assert!(!port.holds_more());
     assert_eq!(port.listener.understand(&message, arrived(Some(189))), frame);
     assert_eq!(port.listener.understand(&message, arrived(Some(190))), overflow(1));
     port.listener.dropped = u32::MAX;
@@ -86,6 +89,7 @@ fn an_error_that_sending_met_is_told_when_reading() {
     let mut port = port_over(ours);
     drop(theirs);
     assert_eq!(port.send(&FRAME), Err(Unsent::Down));
+    assert!(port.holds_more());
     assert_eq!(port.receive(), Some(Event::Trouble(Trouble::InterfaceDown)));
 }
 

@@ -84,6 +84,10 @@ impl Port for PairPort {
         Ok(())
     }
 
+    fn holds_more(&self) -> bool {
+        false
+    }
+
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_ref().map_or(self.silent.as_fd(), AsFd::as_fd)
     }
@@ -106,6 +110,10 @@ impl PairListener {
 impl Listen for PairListener {
     fn receive(&mut self) -> Option<Event> {
         self.0.receive()
+    }
+
+    fn holds_more(&self) -> bool {
+        self.0.holds_more()
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {

@@ -55,8 +55,9 @@ impl Autopilot {
     pub fn is_done(&self, progress: &Progress, now: Ticks, waiting_since: Ticks, patience: Span) -> bool {
         match progress.state {
             State::Complete | State::Tripped => progress.ended_at.is_none_or(|at| now.since(at) > AFTER_BEAM),
-            State::Inhibited | State::Ready | State::Interrupted => now.since(waiting_since) > patience,
-            State::Proving | State::Armed | State::Delivering => false,
+            // armed for so long, it was refused to begin
+            State::Inhibited | State::Ready | State::Armed | State::Interrupted => now.since(waiting_since) > patience,
+            State::Proving | State::Delivering => false,
         }
     }
 }

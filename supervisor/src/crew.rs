@@ -1,7 +1,6 @@
 //! The four guard threads: each gets its ports, its priority and its core, and turns until the session has gone.
 
 use std::io;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use beam_core::machine::Machine;
 use beam_core::wire::Guard;
 use beam_drivers::Port;
 use beam_drivers::realtime::{Refusal, ThreadWish, spawn};
+use crossbeam::channel::bounded;
 
 use crate::hot::{Ports, Seat, run};
 use crate::wiring::{hears, permit_bus};
@@ -57,7 +57,7 @@ pub fn ports<P, E>(
 /// # Errors
 /// When the kernel starts no thread.
 pub fn start<P: Port + 'static>(seats: [Seat; 4], ports: [Ports<P>; 4], wishes: [ThreadWish; 4]) -> io::Result<Crew> {
-    let (ready, readies) = mpsc::channel();
+    let (ready, readies) = bounded(4);
     let mut threads = Vec::with_capacity(4);
     for ((mut seat, mut ports), wish) in seats.into_iter().zip(ports).zip(wishes) {
         let ready = ready.clone();

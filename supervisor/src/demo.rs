@@ -168,7 +168,7 @@ fn deliver(wish: &Wish, desk: &Desk, publisher: &Publisher, mut operator: Autopi
     loop {
         let progress = view.progress();
         if let Some(act) = operator.next_act(progress.state) {
-            let _the_act_fits_the_state = desk.act(act);
+            let _what_is_refused_shows_in_the_report = desk.act(act);
         }
         if progress.state != state {
             (state, since) = (progress.state, clock::now());

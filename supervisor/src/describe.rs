@@ -6,6 +6,7 @@ use beam_core::frame::{Bus, Frame};
 use beam_core::note::{FaultReport, Note};
 use beam_core::record::Body;
 use beam_core::session::SessionNote;
+use beam_core::state::{Event, Refused};
 use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Permit, PermitState, Reason};
 use serde_json::{Value, json};
@@ -76,6 +77,18 @@ pub fn candump_line(wall_nanos: u64, interface: &str, frame: &Frame) -> String {
 #[must_use]
 pub fn cleared_by(fault: Fault) -> String {
     format!("{}, {}", fault.clearance().name(), fault.cleared_when().name())
+}
+
+/// Why the session refused what it was asked for.
+#[must_use]
+pub fn refusal(refused: &Refused) -> String {
+    match (refused.event, refused.fault) {
+        (Event::Acknowledged, Some(fault)) => {
+            format!("{} {} is for the physicist to clear", fault.code(), fault.name())
+        }
+        (_, Some(fault)) => format!("{} {} stands against it", fault.code(), fault.name()),
+        (_, None) => format!("the session is {}", refused.state.name()),
+    }
 }
 
 /// A fault with everything that a person needs to know about it.

@@ -164,28 +164,18 @@ pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut i
     turn(seat, &mut ports.own.1, &Input::Tick, Stamps::NONE);
     while !seat.is_abandoned() {
         let due = seat.due();
-        let _readable = match &ports.other {
-            Some((_, other)) => wait([ports.own.1.descriptor(), other.descriptor()], due).contains(&true),
-            None => wait([ports.own.1.descriptor()], due).contains(&true),
+        let readable = match &ports.other {
+            Some((_, other)) => wait([ports.own.1.descriptor(), other.descriptor()], due),
+            None => {
+                let [own] = wait([ports.own.1.descriptor()], due);
+                [own, false]
+            }
         };
         let woken = clock::now();
         watch(due, woken);
         worst = worst.longer(woken.since(due));
         turns = turns.wrapping_add(1);
-        for _ in 0..EVENTS_A_TURN {
-            // one event of each bus in turn, so that neither waits for the other
-            let first = ports.own.1.receive().map(|event| (ports.own.0, event));
-            if let Some((bus, event)) = first {
-                hear(seat, &mut ports.own.1, bus, &event);
-            }
-            let second = ports.other.as_mut().and_then(|(bus, port)| port.receive().map(|event| (*bus, event)));
-            if let Some((bus, event)) = second {
-                hear(seat, &mut ports.own.1, bus, &event);
-            }
-            if first.is_none() && second.is_none() {
-                break;
-            }
-        }
+        hear_what_came(seat, ports, readable);
         while let Some(command) = seat.command() {
             turn(seat, &mut ports.own.1, &command, Stamps::NONE);
         }
@@ -197,6 +187,34 @@ pub fn run_watched<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, watch: &mut i
             let page_faults = page_faults();
             seat.record(woken, Body::Loop { lateness: worst, turns, page_faults });
             worst = Span::ZERO;
+        }
+    }
+}
+
+/// Reads what the ports have to say: one event of each bus in turn, so that neither waits for the other. A port that has
+/// nothing is not asked, because that is a call to the kernel, too.
+fn hear_what_came<P: Port>(seat: &mut Seat, ports: &mut Ports<P>, readable: [bool; 2]) {
+    let (bus, port) = (ports.own.0, &mut ports.own.1);
+    let [mut own_has, mut other_has] = readable;
+    for _ in 0..EVENTS_A_TURN {
+        if own_has || port.holds_more() {
+            let event = port.receive();
+            own_has = event.is_some();
+            if let Some(event) = event {
+                hear(seat, port, bus, &event);
+            }
+        }
+        if let Some((bus, other)) = &mut ports.other
+            && (other_has || other.holds_more())
+        {
+            let event = other.receive();
+            other_has = event.is_some();
+            if let Some(event) = event {
+                hear(seat, port, *bus, &event);
+            }
+        }
+        if !own_has && !other_has {
+            return;
         }
     }
 }
@@ -218,3 +236,7 @@ fn page_faults() -> u32 {
     let faults = realtime::thread_faults();
     u32::try_from(faults.minor.saturating_add(faults.major)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+#[path = "hot_tests.rs"]
+mod tests;

@@ -32,6 +32,7 @@ use beam_drivers::socketcan::SocketCanPort;
 use beam_drivers::socketpair::{PairPort, pair};
 use beam_drivers::wait::wait;
 use beam_drivers::{Event, Port};
+use crossbeam::channel::bounded;
 use nix::sys::signalfd::SignalFd;
 
 use crate::crew;
@@ -263,7 +264,7 @@ fn start(
 ) -> io::Result<Vec<Started>> {
     let mut threads = Vec::with_capacity(4);
     for ((mut seat, mut ports), wish) in seats.into_iter().zip(ports).zip(wishes) {
-        let (ready, refusals) = std::sync::mpsc::channel();
+        let (ready, refusals) = bounded(1);
         let (who, worst) = (seat.who(), Arc::clone(worst));
         let thread = spawn(&crew::thread_name(who), wish, move |refusals| {
             let _nobody_waits_any_more = ready.send(refusals);

@@ -66,7 +66,7 @@ impl Rest {
     #[must_use]
     pub fn refusal(&self) -> String {
         let delivery = self.delivery;
-        let mut text = format!("delivery {delivery} did not end cleanly, so nothing is armed: {}; ", self.account());
+        let mut text = format!("{} did not end cleanly, so nothing is armed: {}; ", self.name(), self.account());
         text += "have the physicist do the output check, then start once with ";
         let _writing_to_a_string_cannot_fail = write!(text, "--output-check-done {delivery}");
         if let Some((_, _, rest)) = self.known.filter(|(_, _, rest)| *rest > Dose::ZERO) {
@@ -79,8 +79,15 @@ impl Rest {
     /// What is said when a person has done the output check.
     #[must_use]
     pub fn checked(&self) -> String {
-        let delivery = self.delivery;
-        format!("delivery {delivery} did not end cleanly; a person has done the output check; {}", self.account())
+        format!("{} did not end cleanly; a person has done the output check; {}", self.name(), self.account())
+    }
+
+    /// No delivery has the number 0: there was a mark, and it could not be read.
+    fn name(&self) -> String {
+        match self.delivery {
+            0 => "a delivery whose number is not to be read (the mark of it is damaged; say 0 for it)".to_owned(),
+            delivery => format!("delivery {delivery}"),
+        }
     }
 
     fn account(&self) -> String {
@@ -104,7 +111,7 @@ impl Rest {
         let refuse = |what: String, fix: &str| Err(format!("--accept-remaining {accepted}: {what}\n    fix: {fix}"));
         let delivery = self.delivery;
         let Some((preset, base, rest)) = self.known else {
-            let what = format!("nobody knows what delivery {delivery} delivered");
+            let what = format!("nobody knows what {} delivered", self.name());
             return refuse(what, "assess what the patient has had, and plan the rest anew");
         };
         let [first, _] = prepared.machine.monitors;

@@ -37,7 +37,7 @@ pub use crate::run_error::RunError;
 use crate::service;
 use crate::unclean_end::{UncleanEnd, ended_cleanly};
 use crate::watch::{Watch, silent_guards};
-use crate::wiring::seat_guards;
+use crate::wiring::{Line, seat_guards};
 
 /// What the service is asked for.
 #[derive(Debug)]
@@ -68,19 +68,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let signals = block_signals()?;
     let _held_until_the_end = hold_buses(&wish.site)?;
     let mut ids = open_ids(&wish)?;
-    let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
-    let machine = wish.prepared.machine;
-    let ports = open_buses(&wish)?;
-    examine_buses(&wish.site);
-    let (seats, lines) = seat_guards(&machine);
-    let crew = crew::start(seats, ports, thread_wishes(&wish.site))?;
-    refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));
-    if wish.prepared.requires_real_time && !refusals.is_empty() {
-        return Err(RunError::Refused(refusals));
-    }
-    for refusal in &refusals {
-        warn!("{refusal}");
-    }
+    let (crew, lines, refusals) = start_guards(&wish)?;
     let mark = UncleanEnd::new(&wish.site.state_directory);
     let history = FaultHistory::new(&wish.site.state_directory);
     let found = mark.delivery();
@@ -92,7 +80,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     metrics.set_realtime_refusals(refusals.len());
     let publisher = Publisher::new(Arc::clone(&metrics));
     let (bridge, written, mut logged) = (publisher.clone(), journal.clone(), Logged::default());
-    let desk = Desk::start(Conductor::new(&machine, lines), standing, move |entry| {
+    let desk = Desk::start(Conductor::new(&wish.prepared.machine, lines), standing, move |entry| {
         bridge.entry(entry);
         written.entry(entry);
         logged.entry(entry);
@@ -128,17 +116,37 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     let view = desk.view();
     desk.stop();
     crew.join();
+    if report.is_some() {
+        take_the_mark_away(&mark, &view);
+    }
+    Ok(report)
+}
+
+/// Opens the buses and sets the four guards going on them; the way to the guards, and what the kernel refused them.
+fn start_guards(wish: &Wish) -> Result<(crew::Crew, [Line; 4], Vec<String>), RunError> {
+    let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
+    let ports = open_buses(wish)?;
+    examine_buses(&wish.site);
+    let (seats, lines) = seat_guards(&wish.prepared.machine);
+    let crew = crew::start(seats, ports, thread_wishes(&wish.site))?;
+    refusals.extend(crew.refusals.iter().map(|(guard, refusal)| format!("guard {}: {refusal}", guard.name())));
+    if wish.prepared.requires_real_time && !refusals.is_empty() {
+        return Err(RunError::Refused(refusals));
+    }
+    refusals.iter().for_each(|refusal| warn!("{refusal}"));
+    Ok((crew, lines, refusals))
+}
+
+/// The very last that can fail: whatever ends this process before, a thread that never comes back among them, leaves the
+/// mark, and the process that systemd starts instead arms nothing. From here on it ends without being started again.
+fn take_the_mark_away(mark: &UncleanEnd, view: &View) {
     let is_whole = view.unrecorded().is_none() && view.lost_records() == [0; 4];
-    // The very last that can fail: whatever ends this process before, a thread that never comes back among them, leaves the
-    // mark, and the process that systemd starts instead arms nothing. From here on it ends without being started again.
-    if report.is_some()
-        && is_whole
+    if is_whole
         && ended_cleanly(&view.progress())
         && let Err(error) = mark.clear()
     {
         warn!("the mark of the delivery's end could not be taken away: {error}");
     }
-    Ok(report)
 }
 
 /// Whether a delivery may begin at once: nothing stands against it, and this start did not just enter the counter, which a

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::autopilot::{AFTER_BEAM, Autopilot};
 use crate::delivery_ids::DeliveryIds;
-use crate::describe::mu;
+use crate::describe::{mu, refusal};
 use crate::desk::{Desk, Gone, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
@@ -176,7 +176,7 @@ impl Watch<'_> {
         if let Some(act) = running.operator.next_act(progress.state)
             && let Ok(Err(refused)) = self.desk.act(act)
         {
-            warn!("refused: {} while {}", refused.event.name(), refused.state.name());
+            warn!("{} refused: {}", refused.event.name(), refusal(&refused));
         }
         if progress.state != running.state {
             (running.state, running.since) = (progress.state, clock::now());

@@ -309,8 +309,8 @@ impl Session {
         match act {
             Act::Arm { proof, delivery, order } => {
                 // what came up since the last tick stands against this beam as well
-                if !self.standing(now).is_empty() {
-                    return Err(Refused::out_of_place(self.state, Event::ArmRequested));
+                if let (State::Inhibited | State::Ready, Some(fault)) = (self.state, self.standing(now).iter().next()) {
+                    return Err(Refused { state: self.state, event: Event::ArmRequested, fault: Some(fault) });
                 }
                 self.go(Event::ArmRequested)?;
                 self.arming = Some((*proof, *delivery, *order));
@@ -328,6 +328,10 @@ impl Session {
             Act::Begin => {
                 if self.taking_up.is_some() {
                     return Err(Refused::out_of_place(self.state, Event::BeamOn));
+                }
+                // the service's own faults end no beam, so this is the last moment at which they can keep one from beginning
+                if let (State::Armed, Some(fault)) = (self.state, self.own_standing.iter().next()) {
+                    return Err(Refused { state: self.state, event: Event::BeamOn, fault: Some(fault) });
                 }
                 self.go(Event::BeamOn)?;
                 self.direct(EVERY_GUARD, Command::Deliver);

@@ -125,7 +125,7 @@ pub struct Refused {
     pub state: State,
     /// What was asked.
     pub event: Event,
-    /// The fault that whoever asked may not clear, where the event itself has its place.
+    /// What stands against the event where it has its place: a fault of the service, or one that whoever asked may not clear.
     pub fault: Option<Fault>,
 }
 

@@ -59,6 +59,13 @@ impl Port for End {
         }
     }
 
+    fn holds_more(&self) -> bool {
+        match self {
+            Self::Pair(port) => port.holds_more(),
+            Self::Can(port) => port.holds_more(),
+        }
+    }
+
     fn descriptor(&self) -> BorrowedFd<'_> {
         match self {
             Self::Pair(port) => port.descriptor(),

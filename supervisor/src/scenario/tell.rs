@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Scenario;
 use super::play::{Played, Pulse};
-use crate::describe::{close_cause, gate_state};
+use crate::describe::{close_cause, gate_state, refusal};
 use crate::mishap::{Deed, Frames, Part, What};
 
 /// Pulses shown before and after the one that the first mishap befell.
@@ -94,10 +94,7 @@ pub fn text(scenario: &Scenario, played: &Played) -> String {
         line("gate shut after", format!("{took:.2} ms{most}"));
     }
     for answer in &played.answers {
-        let granted = answer.refused.map_or("granted".to_owned(), |refused| match refused.fault {
-            Some(fault) => format!("refused: {} {} is for the physicist to clear", fault.code(), fault.name()),
-            None => format!("refused: the session is {}", refused.state.name()),
-        });
+        let granted = answer.refused.map_or("granted".to_owned(), |refused| format!("refused: {}", refusal(&refused)));
         line("operator asks", format!("{}: {granted}", answer.deed.name()));
     }
     let bound = if is_lower_bound(played) { ", a lower bound: a reading at its end says no more" } else { "" };

@@ -159,6 +159,8 @@ fn trips_to_inhibited_on_whatever_stands_against_a_beam() {
     assert_eq!(trial.happen(&Happening::Standing(ring)), Ok(()));
     trial.tick();
     assert_eq!((trial.session.state(), trial.session.standing(trial.now)), (State::Inhibited, ring));
+    let why = Refused { state: State::Inhibited, event: Event::ArmRequested, fault: Some(Fault::RingFull) };
+    assert_eq!(trial.act(ARM), Err(why));
     assert_eq!(trial.happen(&Happening::Standing(FaultSet::EMPTY)), Ok(()));
     trial.tick();
     assert_eq!(trial.session.state(), State::Ready);
@@ -341,8 +343,37 @@ fn trips_an_arming_over_what_came_up_since_the_last_tick() {
     verifies(Requirement::OwnHealth);
     let mut trial = Trial::ready(&machine());
     assert_eq!(trial.happen(&Happening::Standing(FaultSet::EMPTY.with(Fault::RingFull))), Ok(()));
-    assert_eq!(trial.act(ARM), Err(Refused::out_of_place(State::Ready, Event::ArmRequested)));
+    let refused = Refused { state: State::Ready, event: Event::ArmRequested, fault: Some(Fault::RingFull) };
+    assert_eq!(trial.act(ARM), Err(refused));
     assert_eq!((trial.session.state(), trial.asked), (State::Ready, vec![]));
+}
+
+#[test]
+fn trips_a_beginning_over_what_came_up_since_the_arming() {
+    verifies(Requirement::OwnHealth);
+    for fault in [Fault::RecordUnwritable, Fault::RingFull] {
+        let mut trial = Trial::ready(&machine());
+        trial.session.arm_unproven(DELIVERY, order());
+        assert_eq!(trial.happen(&Happening::Standing(FaultSet::EMPTY.with(fault))), Ok(()));
+        trial.forget();
+        let refused = Refused { state: State::Armed, event: Event::BeamOn, fault: Some(fault) };
+        assert_eq!(trial.act(Act::Begin), Err(refused));
+        assert_eq!((trial.session.state(), &trial.asked), (State::Armed, &vec![]));
+        // the way out is the operator's
+        assert_eq!(trial.act(Act::Terminate), Ok(()));
+    }
+}
+
+#[test]
+fn holds_a_beam_that_has_begun_when_the_service_finds_a_fault_of_its_own() {
+    verifies(Requirement::OwnHealth);
+    let mut trial = Trial::delivering();
+    assert_eq!(trial.happen(&Happening::Standing(FaultSet::EMPTY.with(Fault::RecordUnwritable))), Ok(()));
+    trial.tick();
+    assert_eq!(trial.session.state(), State::Delivering);
+    assert!(trial.asked.iter().all(|(_, command)| *command == Command::Heartbeat), "{:?}", trial.asked);
+    let out_of_place = Refused::out_of_place(State::Delivering, Event::BeamOn);
+    assert_eq!(trial.act(Act::Begin), Err(out_of_place));
 }
 
 #[test]
