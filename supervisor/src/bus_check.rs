@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
-use beam_core::frame::{Arrival, Bus, Distrust, Frame, Receiver, Trouble};
+use beam_core::frame::{Arrival, Bus, Distrust, Frame, Origin, Receiver, Trouble};
 use beam_core::machine::Machine;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{BEAM_CHARGE, GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
@@ -93,26 +93,42 @@ pub struct Heard {
     pub broken: u32,
     /// Alive counters that jumped: more than two frames lost, or two senders.
     pub jumps: u32,
+    /// Frames whose alive counter is that of the one before.
+    pub repeats: u32,
+    /// Frames that are missing by their alive counters, jumps apart.
+    pub lost: u32,
+    /// Frames that this computer sent.
+    pub own: u32,
     /// Longest time from one frame to the next.
-    pub longest_gap: Span,
+    longest_gap: Span,
     first: Option<Ticks>,
     last: Option<Ticks>,
     receiver: Receiver,
 }
 
 impl Heard {
-    fn hear(&mut self, at: Ticks, frame: &Frame) {
+    fn hear(&mut self, at: Ticks, frame: &Frame, origin: Origin) {
         self.count += 1;
+        self.own += u32::from(origin != Origin::Wire);
         match self.receiver.accept(frame) {
             Arrival::Distrusted(Distrust::Crc | Distrust::Length) => self.broken += 1,
             Arrival::Distrusted(Distrust::Alive) => self.jumps += 1,
-            Arrival::Fresh { .. } | Arrival::Repeat => {}
+            Arrival::Fresh { lost } => self.lost += u32::from(lost),
+            Arrival::Repeat => self.repeats += 1,
         }
         if let Some(last) = self.last {
             self.longest_gap = self.longest_gap.longer(at.since(last));
         }
         self.first = self.first.or(Some(at));
         self.last = Some(at);
+    }
+
+    /// Longest time without such a frame, from the beginning of a survey to its end.
+    #[must_use]
+    pub fn longest_silence(&self, begun: Ticks, ended: Ticks) -> Span {
+        let first = self.first.map_or(Span::ZERO, |first| first.since(begun));
+        let last = self.last.map_or(Span::ZERO, |last| ended.since(last));
+        self.longest_gap.longer(first).longer(last)
     }
 
     /// Mean time from one frame to the next, where two came.
@@ -129,6 +145,8 @@ impl Heard {
 pub struct Survey {
     /// How the interface was set up, before and after listening.
     pub facts: [InterfaceFacts; 2],
+    /// When listening began.
+    pub begun: Ticks,
     /// For how long it was listened to.
     pub listened: Span,
     /// Frames by identifier.
@@ -161,9 +179,9 @@ impl Survey {
     /// Takes one event as it comes.
     pub fn take(&mut self, at: Ticks, event: &Event) {
         match *event {
-            Event::Frame { frame, .. } => {
+            Event::Frame { frame, origin, .. } => {
                 self.bits += frame_bits(frame.length);
-                self.heard.entry(frame.id).or_default().hear(at, &frame);
+                self.heard.entry(frame.id).or_default().hear(at, &frame, origin);
             }
             Event::Trouble(trouble) => match trouble {
                 Trouble::Malformed => self.malformed += 1,
@@ -211,8 +229,8 @@ pub fn survey(interface: &str, span: Span) -> Result<Survey, Unheard> {
     let facts = || interface_facts(interface).map_err(|error| Unheard::Unread(interface.to_owned(), error));
     let mut port = SocketCanListener::open_for_all(interface).map_err(Unheard::Unopened)?;
     let before = facts()?;
-    let mut survey = Survey { facts: [before; 2], ..Survey::default() };
     let begun = clock::now();
+    let mut survey = Survey { facts: [before; 2], begun, ..Survey::default() };
     let until = begun.after(span);
     while clock::now() < until {
         let _readable = wait([port.descriptor()], until);

@@ -1,5 +1,6 @@
 //! The journal and the rest that follows from it, over a restart, a lost counter and a number that is not what remains.
 
+use beam_core::air::{Air, frozen};
 use beam_core::note::Note;
 use beam_core::record::{Record, Stamps};
 use beam_core::resume::{Source, base};
@@ -118,4 +119,24 @@ fn trips_when_nobody_knows() {
     let journal = DoseJournal::start(folder.path()).unwrap();
     let rest = Rest::of(41, folder.path(), &journal);
     assert!(rest.accept(10.0, &prepared()).is_err() && rest.refusal().contains("nobody knows"));
+}
+
+#[test]
+fn holds_the_same_plan_in_other_air_and_trips_over_another_one() {
+    let profile = shipped::profile("liac").unwrap();
+    let prepared = Prepared::new(&profile, &shipped::plan("liac").unwrap()).unwrap();
+    let in_air = |pascals| {
+        let air = Air { centidegrees: 2_200, pascals };
+        prepared.in_air(frozen([air; 2], beam_core::units::Span::ZERO, 101_325).unwrap())
+    };
+    let before = in_air(101_000);
+    let line = Line::new(7, &before.machine, &before.order);
+    let rest = Rest::known(&line, base(&line.counted(&Live::default())));
+    let all = crate::describe::mu(line.preset());
+    for pascals in (98_000..104_000).step_by(7) {
+        let accepted = rest.accept(all, &in_air(pascals));
+        assert!(accepted.is_ok(), "{pascals} Pa: {accepted:?}");
+    }
+    let more = before.with_preset(line.preset().plus(Dose::from_micro_mu(10_000)));
+    assert!(rest.accept(all, &more).unwrap_err().contains("this plan is another"));
 }

@@ -163,20 +163,24 @@ pub fn measure(wish: &Wish, signals: &SignalFd, mut show: impl FnMut(&Far)) -> i
     }
     drop(open_until_the_guards_end);
     refused.extend(peer_refused);
-    let verdict = judge(&measured(&guards, &answers, !refused.is_empty()), &wish.machine);
+    let measured = Measured { refused: !refused.is_empty(), interrupted, ..measured(&guards, &answers) };
+    let verdict = judge(&measured, &wish.machine);
     let (host, refusals) = (Host::read(), each_once(&refused));
     Ok(Measurement { host, elapsed, interrupted, refusals, guards, answers, fault, verdict })
 }
 
-fn measured(guards: &[GuardSeen], answers: &Answers, refused: bool) -> Measured {
+fn measured(guards: &[GuardSeen], answers: &Answers) -> Measured {
     // one guard that never woke leaves the worst unknown
     let each: Option<Vec<Span>> = guards.iter().map(|guard| guard.lateness.longest()).collect();
     Measured {
         frame_to_permit: answers.latency.percentile(JUDGED_PERCENTILE),
         lateness: each.and_then(|each| each.into_iter().reduce(Span::longer)),
+        longest_answer: answers.latency.longest(),
         frames: answers.latency.count(),
+        frames_refused: answers.refused,
+        interrupted: false,
         broke_off: answers.ended.is_some(),
-        refused,
+        refused: false,
     }
 }
 

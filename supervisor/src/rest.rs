@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use beam_core::resume::{Base, base, remaining};
-use beam_core::units::Dose;
+use beam_core::units::{Charge, Dose};
 use serde::Serialize;
 
 use crate::describe::mu;
@@ -15,6 +15,8 @@ use crate::prepared::Prepared;
 
 /// How long chambers and gate are waited for: many of their periods, also on a stretched bench.
 const HEARING: Duration = Duration::from_secs(2);
+/// How far two presets of one plan may lie apart.
+const ROUNDED: Charge = Charge::from_picocoulombs(2);
 /// What an accepted number may be off by: it was read from two places after the point.
 const READ_OFF: f64 = 0.0051;
 
@@ -114,8 +116,10 @@ impl Rest {
             let what = format!("nobody knows what {} delivered", self.name());
             return refuse(what, "assess what the patient has had, and plan the rest anew");
         };
-        let [first, _] = prepared.machine.monitors;
-        if first.dose_per_charge.dose(prepared.order.preset) != preset {
+        let calibration = prepared.machine.monitors[0].dose_per_charge;
+        let planned = calibration.dose(prepared.order.preset);
+        // each is rounded down to a pC, by the calibration in the air of its own start
+        if planned.minus(preset).size() > calibration.dose(ROUNDED) {
             let what = format!("delivery {delivery} was planned with {:.2} MU, this plan is another", mu(preset));
             return refuse(what, "give the same plan, or start without --accept-remaining");
         }

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use beam_core::clearance::Clearance;
+use beam_core::fault::Fault;
 use beam_core::note::FaultReport;
 use beam_core::state::State;
 
@@ -76,12 +77,17 @@ impl UncleanEnd {
 pub fn ended_cleanly(progress: &Progress) -> bool {
     let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
     let is_physicists = |fault: &(_, _, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
-    (progress.is_as_planned() || never_armed) && !progress.faults.iter().any(is_physicists)
+    // it stands until somebody has acknowledged it, and a process that has ended takes what stands with it
+    let is_open = |warning: &(_, _, FaultReport)| warning.2.fault == Fault::EndDisagreement;
+    (progress.is_as_planned() || never_armed)
+        && !progress.faults.iter().any(is_physicists)
+        && !progress.warnings.iter().any(is_open)
 }
 
 #[cfg(test)]
 mod tests {
-    use beam_core::fault::Fault;
+    use beam_core::note::Note;
+    use beam_core::record::{Body, Record};
     use beam_core::session::{EndedBy, SessionNote};
     use beam_core::units::Ticks;
     use beam_core::wire::Guard;
@@ -126,6 +132,16 @@ mod tests {
         assert!(!ended_cleanly(&told(&[ended, SessionNote::Fault(FaultReport::of(Fault::NoPulse)), complete])));
         for state in [State::Proving, State::Armed, State::Delivering, State::Interrupted] {
             assert!(!ended_cleanly(&told(&[SessionNote::State(state)])), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn trips_the_next_start_after_counts_that_disagreed_at_the_end_and_holds_after_other_warnings() {
+        for (fault, is_clean) in [(Fault::EndDisagreement, false), (Fault::OverRange, true)] {
+            let mut progress = told(&AS_PLANNED);
+            let body = Body::Note(Note::Warning(FaultReport::of(fault)));
+            progress.add(&Entry::Guard(Record { at: Ticks::ZERO, guard: Guard::Interlock, serial: 0, body }));
+            assert_eq!(ended_cleanly(&progress), is_clean, "{fault:?}");
         }
     }
 

@@ -11,6 +11,8 @@ use crate::describe::seconds;
 const MOST_LOAD_PERCENT: f64 = 75.0;
 /// A gap so much longer than the period is a gap: once and a half, which an ordinary program's own delay does not reach.
 const GAP_PERCENT: u64 = 150;
+/// Fewer of the frames that a period asks for are too few.
+const FEWEST_PERCENT: u64 = 90;
 /// What this program may itself be late by when it takes a frame's time.
 const OWN_DELAY: Span = Span::from_millis(5);
 
@@ -30,7 +32,7 @@ pub fn judge(survey: &Survey, expected: &[Expected]) -> Vec<Finding> {
     findings.extend(line(survey));
     if !survey.heard.is_empty() {
         findings.extend(expected.iter().filter_map(|frame| missing(survey, frame)));
-        findings.extend(survey.heard.iter().flat_map(|(id, heard)| frames(*id, heard, expected)));
+        findings.extend(survey.heard.iter().flat_map(|(id, heard)| frames(survey, *id, heard, expected)));
     }
     let load = survey.load_percent();
     if load > MOST_LOAD_PERCENT {
@@ -125,39 +127,77 @@ fn missing(survey: &Survey, frame: &Expected) -> Option<Finding> {
 }
 
 /// What is wrong with the frames of one identifier.
-fn frames(id: u16, heard: &Heard, expected: &[Expected]) -> Vec<Finding> {
+fn frames(survey: &Survey, id: u16, heard: &Heard, expected: &[Expected]) -> Vec<Finding> {
     let Some(frame) = expected.iter().find(|frame| frame.id == id) else {
-        return foreign(id);
+        // without a profile nobody knows on which bus what of the contract belongs
+        return if expected.is_empty() && name_of(id).is_some() { Vec::new() } else { foreign(id) };
     };
-    let Expected { name, period, is_protected, .. } = frame;
-    let mut findings = Vec::new();
-    let ms = |span: Span| format!("{:.1} ms", seconds(span) * 1e3);
-    if heard.longest_gap > period.times(GAP_PERCENT).over(100).plus(OWN_DELAY) {
-        let (gap, period) = (ms(heard.longest_gap), ms(*period));
-        let what = format!("{name} (0x{id:03x}) did not come for {gap}; the profile says every {period}");
+    let mut findings = Vec::from_iter(times(survey, frame, heard));
+    if heard.own > 0 {
+        let Expected { name, .. } = frame;
         findings.push(finding(
-            what,
-            "set its sender to that period, or the period in [timing] to what the sender really does",
+            format!("{} of {} frames {name} (0x{id:03x}) were sent by this computer", heard.own, heard.count),
+            "end the program here that plays the treatment unit",
         ));
     }
-    if *is_protected && heard.broken > 0 {
-        let what = format!(
-            "{} of {} frames {name} (0x{id:03x}) are not as the bus contract protects them",
-            heard.broken, heard.count
-        );
-        findings.push(finding(
-            what,
-            "see that no other device uses this identifier, and that its sender computes the contract's CRC",
-        ));
-    }
-    if *is_protected && heard.jumps > 0 {
-        let what = format!("the counter of {name} (0x{id:03x}) jumped {} times", heard.jumps);
-        findings.push(finding(
-            what,
-            "two devices send this identifier, or frames are lost on the way: take the other one off the bus",
-        ));
+    if frame.is_protected {
+        findings.extend(protection(frame, heard));
     }
     findings
+}
+
+/// Whether frames come as often as the profile says, from the first moment to the last.
+fn times(survey: &Survey, frame: &Expected, heard: &Heard) -> Option<Finding> {
+    let Expected { id, name, period, .. } = frame;
+    let ms = |span: Span| format!("{:.1} ms", seconds(span) * 1e3);
+    let silence = heard.longest_silence(survey.begun, survey.begun.after(survey.listened));
+    let wanted = survey.listened.nanos() / period.nanos().max(1);
+    let what = if silence > period.times(GAP_PERCENT).over(100).plus(OWN_DELAY) {
+        format!("{name} (0x{id:03x}) did not come for {}; the profile says every {}", ms(silence), ms(*period))
+    } else if u64::from(heard.count) * 100 < wanted * FEWEST_PERCENT {
+        format!(
+            "{name} (0x{id:03x}) came {} times in {:.1} s; the profile says every {}",
+            heard.count,
+            seconds(survey.listened),
+            ms(*period)
+        )
+    } else {
+        return None;
+    };
+    Some(finding(
+        what,
+        "see that its sender and the cable do not fail now and then; set the sender to that period, or the period in [timing] to \
+         what it really does",
+    ))
+}
+
+/// What CRC and alive counter of a frame of the bus contract say.
+fn protection(frame: &Expected, heard: &Heard) -> Vec<Finding> {
+    let Expected { id, name, .. } = frame;
+    let (name, count) = (format!("{name} (0x{id:03x})"), heard.count);
+    let said = [
+        (
+            heard.broken,
+            format!("{} of {count} frames {name} are not as the bus contract protects them", heard.broken),
+            "see that no other device uses this identifier, and that its sender computes the contract's CRC",
+        ),
+        (
+            heard.jumps,
+            format!("the counter of {name} jumped {} times", heard.jumps),
+            "two devices send this identifier, or frames are lost on the way: take the other one off the bus",
+        ),
+        (
+            heard.repeats,
+            format!("{} of {count} frames {name} repeat the counter of the one before", heard.repeats),
+            "two devices send this identifier, something sends each frame twice, or its sender hangs",
+        ),
+        (
+            heard.lost,
+            format!("{} frames {name} are missing by their counter, {count} came", heard.lost),
+            "look for what loses them: a bad contact, a full queue in its sender, an adapter that is too slow",
+        ),
+    ];
+    said.into_iter().filter(|(times, ..)| *times > 0).map(|(_, what, fix)| finding(what, fix)).collect()
 }
 
 /// An identifier that does not belong here.

@@ -105,7 +105,9 @@ fn trips_a_bus_that_is_disturbed_or_lossy() {
 fn trips_a_frame_that_is_missing_late_or_another_ones() {
     finds(&survey(|id, _| id == MON1_STATUS), "MON1_STATUS (0x111) is not heard");
     // 30 ms without a reading that comes every 10
-    finds(&survey(|id, ms| id == MON1_DOSE && (1000..1020).contains(&ms)), "did not come for 30.0 ms");
+    let late = found(&survey(|id, ms| id == MON1_DOSE && (1000..1020).contains(&ms)));
+    assert!(late.len() == 2 && late[0].contains("did not come for 30.0 ms"), "{late:?}");
+    assert!(late[1].contains("2 frames MON1_DOSE (0x101) are missing by their counter"), "{late:?}");
     let mut swapped = survey(|_, _| false);
     frame(&mut swapped, 5, beam_core::frame::protect(MON2_DOSE, 0, 0, [0; 6]));
     finds(&swapped, "MON2_DOSE (0x102) is heard on this bus");
@@ -134,4 +136,67 @@ fn holds_the_permits_of_a_supervisor_that_runs_and_a_load_that_a_bus_bears() {
     assert!((2.0..40.0).contains(&running.load_percent()), "{}", running.load_percent());
     let full = Survey { bits: 1.6e6, ..running };
     finds(&full, "80 % of the bus is used");
+}
+
+#[test]
+fn trips_a_bus_that_falls_silent_or_begins_late() {
+    for (from, to) in [(0, 200), (1800, 2000), (201, 2000)] {
+        let silent = found(&survey(|_, ms| (from..to).contains(&ms)));
+        assert_eq!(silent.len(), wanted().len() - usize::from(to - from == 200) * slow().len(), "{silent:?}");
+        assert!(silent.iter().all(|what| what.contains("did not come for")), "{silent:?}");
+    }
+    finds(&survey(|id, ms| id == MON1_DOSE && ms > 200), "MON1_DOSE (0x101) did not come for");
+    finds(&survey(|id, ms| id == MON1_DOSE && ms != 200), "MON1_DOSE (0x101) did not come for");
+}
+
+/// What comes so seldom that a fifth of a second without it is nothing.
+fn slow() -> Vec<Expected> {
+    wanted().into_iter().filter(|frame| frame.period > Span::from_millis(130)).collect()
+}
+
+#[test]
+fn trips_a_bus_that_loses_every_second_frame() {
+    for id in [GATE_STATUS, MON1_DOSE] {
+        let period = wanted().iter().find(|frame| frame.id == id).unwrap().period.nanos() / 1_000_000;
+        let lossy = found(&survey(|other, ms| other == id && (ms / period) % 2 == 1));
+        let words = ["came", "missing by their counter"];
+        assert!(lossy.iter().any(|what| words.iter().any(|word| what.contains(word))), "{lossy:?}");
+    }
+}
+
+/// Two seconds of everything, each frame with the counter that `alive` makes of its number, `times` over, from `origin`.
+fn survey_of(alive: impl Fn(u64) -> u64, times: u32, origin: Origin) -> Survey {
+    let mut survey = Survey { facts: [GOOD; 2], listened: Span::from_secs(2), ..Survey::default() };
+    for ms in 0..2000 {
+        for Expected { id, period, .. } in wanted() {
+            let period = period.nanos() / 1_000_000;
+            for _ in 0..if ms % period == 0 { times } else { 0 } {
+                let frame = beam_core::frame::protect(id, (alive(ms / period) % 15) as u8, 0, [0; 6]);
+                let event = Event::Frame { frame, origin, stamps: Stamps::NONE };
+                survey.take(Ticks::from_nanos(ms * 1_000_000), &event);
+            }
+        }
+    }
+    survey
+}
+
+#[test]
+fn trips_counters_that_stand_still_frames_that_come_twice_and_a_unit_on_this_computer() {
+    assert!(found(&survey_of(|number| number, 1, Origin::Wire)).is_empty());
+    for doubled in [survey_of(|_| 3, 1, Origin::Wire), survey_of(|number| number, 2, Origin::Wire)] {
+        let found = found(&doubled);
+        assert_eq!(found.len(), wanted().len(), "{found:?}");
+        assert!(found.iter().all(|what| what.contains("repeat the counter of the one before")), "{found:?}");
+    }
+    let own = found(&survey_of(|number| number, 1, Origin::Local));
+    assert_eq!(own.len(), wanted().len(), "{own:?}");
+    assert!(own.iter().all(|what| what.contains("were sent by this computer")), "{own:?}");
+}
+
+#[test]
+fn holds_the_frames_of_the_contract_where_no_profile_says_which_bus_it_is() {
+    assert_eq!(judge(&survey(|_, _| false), &[]), []);
+    let mut unknown = survey(|_, _| false);
+    frame(&mut unknown, 5, beam_core::frame::protect(0x7AB, 0, 0, [0; 6]));
+    assert_eq!(judge(&unknown, &[]).len(), 1);
 }

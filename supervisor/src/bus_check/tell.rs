@@ -45,7 +45,9 @@ pub fn to_json(interface: &str, survey: &Survey, findings: &[Finding]) -> Value 
     let heard = survey.heard.iter().map(|(id, heard)| {
         json!({
             "id": id, "name": name_of(*id), "frames": heard.count, "mean_period_s": heard.mean_period().map(seconds),
-            "longest_gap_s": seconds(heard.longest_gap), "broken": heard.broken, "counter_jumps": heard.jumps,
+            "longest_silence_s": seconds(heard.longest_silence(survey.begun, survey.begun.after(survey.listened))),
+            "broken": heard.broken, "counter_jumps": heard.jumps, "counter_repeats": heard.repeats,
+            "missing_by_counter": heard.lost, "sent_by_this_computer": heard.own,
         })
     });
     let findings = findings.iter().map(|Finding { what, fix }| json!({"what": what, "fix": fix}));

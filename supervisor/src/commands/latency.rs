@@ -60,7 +60,7 @@ fn measure_all(arguments: &cli::Latency) -> Result<u8, Failure> {
     } else {
         print!("{}", tell::text(&wish, &seen, arguments.histogram));
     }
-    Ok(if seen.verdict.fits_profile { exit::DONE } else { exit::FAILED })
+    Ok(if seen.verdict.is_fit() { exit::DONE } else { exit::FAILED })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {

@@ -200,6 +200,7 @@ pub fn to_json(wish: &Wish, seen: &Measurement) -> Value {
             "headline": seen.verdict.headline(),
             "pulse_rate_hz": seen.verdict.pulse_rate_hz,
             "fits_profile": seen.verdict.fits_profile,
+            "is_known": seen.verdict.is_known,
             "reasons": seen.verdict.reasons,
         },
         "machine": wish.machine_name,

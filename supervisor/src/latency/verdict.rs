@@ -7,7 +7,10 @@
 //! measurement of minutes does not see the worst minute of a year.
 //!
 //! **Lateness.** A guard that turns later than the profile's lateness budget finds itself late, which is a fault that ends
-//! the beam. So one wake-up beyond the budget is "not fit", whatever the pulse rate.
+//! the beam. So one wake-up beyond the budget is "not fit", whatever the pulse rate; so is one answer that took longer than
+//! stale-after, and a frame that the bus did not take.
+//!
+//! **How much.** Whoever measured too little, or broke it off, knows nothing: that is neither "fit" nor "not fit".
 
 use beam_core::machine::{Beam, Machine};
 use beam_core::units::Span;
@@ -22,7 +25,7 @@ pub const BUS_TIME: Span = Span::from_micros(4 * 135);
 
 /// The percentile of frame to permit that is judged, in parts of 100 000.
 pub const JUDGED_PERCENTILE: u32 = 99_990;
-/// Fewer frames than this have no 99.99th percentile of their own; the longest stands for it.
+/// Fewer frames than this have no 99.99th percentile of their own, and no verdict is made of them.
 pub const FRAMES_FOR_PERCENTILE: u64 = 10_000;
 
 /// What was measured, as far as it is judged.
@@ -32,8 +35,14 @@ pub struct Measured {
     pub frame_to_permit: Option<Span>,
     /// The worst lateness of a wake-up; none where not every guard was seen to wake.
     pub lateness: Option<Span>,
+    /// The longest from frame to permit.
+    pub longest_answer: Option<Span>,
     /// How many frames were answered.
     pub frames: u64,
+    /// How many frames the bus did not take.
+    pub frames_refused: u64,
+    /// Whether somebody ended it before its time.
+    pub interrupted: bool,
     /// Why the measurement ended before its time by itself, if it did.
     pub broke_off: bool,
     /// Whether the kernel refused anything that makes a guard real-time.
@@ -47,16 +56,25 @@ pub struct Verdict {
     pub pulse_rate_hz: Option<u32>,
     /// Whether the profile's machine can be supervised: its lateness budget and its own pulse rate and window.
     pub fits_profile: bool,
+    /// Whether enough was measured to say so: without it, "fits" only says that nothing was found against it yet.
+    pub is_known: bool,
     /// Why.
     pub reasons: Vec<String>,
 }
 
 impl Verdict {
+    /// Whether the profile's machine can be supervised, and enough was measured to say so.
+    #[must_use]
+    pub const fn is_fit(&self) -> bool {
+        self.fits_profile && self.is_known
+    }
+
     /// In a few words.
     #[must_use]
     pub fn headline(&self) -> String {
         match self.pulse_rate_hz {
-            Some(rate) if self.fits_profile => format!("fit for {rate} Hz"),
+            Some(rate) if self.is_fit() => format!("fit for {rate} Hz"),
+            Some(rate) if self.fits_profile => format!("not known: too little was measured, so far fit for {rate} Hz"),
             _ => "not fit".to_owned(),
         }
     }
@@ -87,6 +105,7 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
         return Verdict {
             pulse_rate_hz: None,
             fits_profile: false,
+            is_known: false,
             reasons: vec![format!("{what}: nothing is known")],
         };
     };
@@ -122,11 +141,26 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
             true
         }
     };
+    let stale_after = machine.timing.stale_after;
+    let is_fresh = measured.longest_answer.is_some_and(|longest| longest <= stale_after);
+    if !is_fresh {
+        reasons.push(format!(
+            "the longest answer took {}, stale-after is {}: in service the gate would have closed",
+            measured.longest_answer.map_or_else(|| "?".to_owned(), millis),
+            millis(stale_after)
+        ));
+    }
+    if measured.frames_refused > 0 {
+        reasons.push(format!("{} frames were not taken by the bus: in service that is F-806", measured.frames_refused));
+    }
     if measured.frames < FRAMES_FOR_PERCENTILE {
         reasons.push(format!(
-            "{} frames are too few for 99.99 %, so the longest stands for it; {FRAMES_FOR_PERCENTILE} are enough",
+            "{} frames are too few for 99.99 %: {FRAMES_FOR_PERCENTILE} are enough, give it more time",
             measured.frames
         ));
+    }
+    if measured.interrupted {
+        reasons.push("it was ended by a signal before its time".to_owned());
     }
     if measured.broke_off {
         reasons.push("the guard gave no further lease before the measurement was over".to_owned());
@@ -137,8 +171,10 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
                 .to_owned(),
         );
     }
-    let fits_profile = punctual && in_step && !measured.broke_off && pulse_rate_hz.is_some();
-    Verdict { pulse_rate_hz, fits_profile, reasons }
+    let is_whole = !measured.broke_off && measured.frames_refused == 0;
+    let fits_profile = punctual && in_step && is_fresh && is_whole && pulse_rate_hz.is_some();
+    let is_known = measured.frames >= FRAMES_FOR_PERCENTILE && !measured.interrupted;
+    Verdict { pulse_rate_hz, fits_profile, is_known, reasons }
 }
 
 #[cfg(test)]
@@ -154,7 +190,10 @@ mod tests {
         Measured {
             frame_to_permit: Some(Span::from_micros(answer)),
             lateness: Some(Span::from_micros(lateness)),
+            longest_answer: Some(Span::from_micros(answer)),
             frames: 20_000,
+            frames_refused: 0,
+            interrupted: false,
             broke_off: false,
             refused: false,
         }
@@ -173,7 +212,7 @@ mod tests {
             assert_eq!(judged(limit - 100, 100).pulse_rate_hz, Some(rate), "at {limit} us");
             assert_eq!(judged(limit - 99, 100).pulse_rate_hz, Some(below), "above {limit} us");
         }
-        assert_eq!(judged(149_360, 100).pulse_rate_hz, Some(5));
+        assert_eq!(judged(149_360, 100).pulse_rate_hz, Some(5), "however late for the gate");
         assert_eq!(judged(149_361, 100).pulse_rate_hz, None);
     }
 
@@ -208,6 +247,34 @@ mod tests {
         ] {
             assert_eq!(judge(&wrong, &machine).headline(), "not fit", "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn holds_the_longest_answer_up_to_stale_after_and_trips_beyond_and_over_a_frame_not_taken() {
+        let machine = machine("mobetron");
+        let stale_after = machine.timing.stale_after;
+        let longest = |longest_answer| judge(&Measured { longest_answer, ..measured(50, 50) }, &machine);
+        assert_eq!(longest(Some(stale_after)).headline(), "fit for 1000 Hz");
+        for late in [Some(stale_after.plus(Span::from_nanos(1))), None] {
+            let verdict = longest(late);
+            assert!(!verdict.is_fit() && verdict.headline() == "not fit", "{verdict:?}");
+            assert!(verdict.reasons.iter().any(|reason| reason.contains("the gate would have closed")), "{verdict:?}");
+        }
+        let refused = judge(&Measured { frames_refused: 1, ..measured(50, 50) }, &machine);
+        assert!(!refused.is_fit() && refused.reasons.iter().any(|reason| reason.contains("F-806")), "{refused:?}");
+    }
+
+    #[test]
+    fn holds_ten_thousand_frames_for_enough_and_trips_to_neither_with_less() {
+        let machine = machine("mobetron");
+        let good = measured(50, 50);
+        assert!(judge(&Measured { frames: 10_000, ..good }, &machine).is_fit());
+        for little in [Measured { frames: 9_999, ..good }, Measured { interrupted: true, ..good }] {
+            let verdict = judge(&little, &machine);
+            assert!(!verdict.is_fit() && verdict.headline().starts_with("not known"), "{verdict:?}");
+        }
+        let late = judge(&Measured { frames: 1, ..measured(50, 1_000_000) }, &machine);
+        assert_eq!(late.headline(), "not fit", "what was seen once is known");
     }
 
     #[test]
