@@ -17,7 +17,7 @@ pub use bench::Bench;
 pub use deliver::{DELIVERY, Outcome, PROOF, deliver, deliver_recorded, in_parallel, outcome_of};
 pub use hand::Hand;
 pub use machines::{Trial, trial_machines};
-pub use onlooker::Onlooker;
+pub use onlooker::{Onlooker, observed_report};
 pub use recording::{Recording, permit_of, reading_of};
 
 use beam_core::requirement::Requirement;

@@ -31,11 +31,12 @@ use beam_supervisor::observe::report::{OBSERVED, ObservedReport};
 use beam_supervisor::observe::watching::Watching;
 use beam_supervisor::prepared::Prepared;
 use beam_supervisor::replay::replay;
-use beam_supervisor::report::Planned;
 use beam_supervisor::treatment_unit::unit_for;
 use beam_supervisor::wiring::seat_guards;
 use beam_supervisor::world::World;
-use beam_tests::{Bench, Hand, Onlooker, Trial, deliver, deliver_recorded, outcome_of, trial_machines};
+use beam_tests::{
+    Bench, Hand, Onlooker, Trial, deliver, deliver_recorded, observed_report, outcome_of, trial_machines,
+};
 use crossbeam::channel::RecvTimeoutError;
 
 const SEED: u64 = 20;
@@ -48,24 +49,8 @@ const LONG: Span = Span::from_secs(60);
 /// What an observer waits for after a gate has latched, and more.
 const AFTER: Span = Span::from_millis(1_100);
 
-fn planned(trial: &Trial) -> Planned {
-    Planned {
-        machine: trial.name.to_owned(),
-        field: 1,
-        energy_mev: 9.0,
-        applicator: "17".to_owned(),
-        docking: "hard".to_owned(),
-        prescription_gy: 1.0,
-        isodose_percent: 90.0,
-        planned_mu: beam_supervisor::describe::mu(trial.pulse) * f64::from(PULSES),
-        backup_mu: beam_supervisor::describe::mu(trial.pulse) * f64::from(PULSES) * 1.1,
-        planned_pulses: trial.is_pulsed().then_some(PULSES),
-        time_limit_s: 60.0,
-    }
-}
-
 fn report(trial: &Trial, account: &Account) -> ObservedReport {
-    ObservedReport::new(&planned(trial), account, "2026-01-01T00:00:00Z".to_owned())
+    observed_report(trial, PULSES, account)
 }
 
 /// What an observer makes of a recording of one delivery; it dies at the end, and no frame may have left it.
@@ -133,12 +118,13 @@ fn trips_in_its_words_where_a_connected_supervisor_would_have_and_counts_what_ca
         let beside = trial.machine.window().saturating_sub(1);
         let connected = u32::try_from(connected.truth.pulses).expect("few pulses");
         assert!(would.pulses.abs_diff(connected) <= beside, "{}: {} and {connected}", trial.name, would.pulses);
-        let after = report.afterwards.expect("it would have ended");
+        let after = report.afterwards.as_ref().expect("it would have ended");
         assert_eq!(u64::from(would.pulses + after.pulses), truth.pulses, "{}", trial.name);
         assert!(after.pulses >= PULSES - FAULT_AT, "{}: {after:?}", trial.name);
         assert_eq!(after.delivered_mu[0], 0.0, "{}: monitor 1 stands still", trial.name);
         assert!(after.delivered_mu[1] > 0.0 && !report.is_the_same(), "{}: {after:?}", trial.name);
         assert!(report.text().contains("would have TRIPPED by") && report.text().contains("pulses followed"));
+        assert!(report.doubts.is_empty(), "{}: {:?}", trial.name, report.doubts);
     }
 }
 
@@ -381,7 +367,8 @@ fn holds_an_unfinished_delivery_for_unfinished() {
     let report = report(&trial, accounts.first().expect("an account of what was seen"));
     assert!(!report.happened.seen_to_its_end && report.would_have.ended_by.is_none() && report.afterwards.is_none());
     assert_eq!(report.happened.pulses_counted[2], FAULT_AT - 1);
-    assert!(report.notices.iter().any(|notice| notice.contains("stopped")), "{:?}", report.notices);
+    assert!(report.doubts.iter().any(|doubt| doubt.contains("not followed to its end")), "{:?}", report.doubts);
+    assert!(report.text().contains("until it was followed no longer"), "{}", report.text());
     assert!(!report.is_the_same() && report.text().contains("still open"), "{}", report.text());
 }
 

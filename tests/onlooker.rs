@@ -15,14 +15,19 @@ use beam_drivers::observing::ObservingPort;
 use beam_drivers::socketpair::{PairListener, PairPort, pair};
 use beam_drivers::{Event, Port};
 use beam_supervisor::conductor::Entry;
+use beam_supervisor::describe::mu;
 use beam_supervisor::hot::{NotTaken, Ports, Seat};
 use beam_supervisor::observe::account::Account;
 use beam_supervisor::observe::ports::observing_ports;
+use beam_supervisor::observe::report::ObservedReport;
 use beam_supervisor::observe::{Observer, Told, as_observed};
+use beam_supervisor::report::Planned;
 use beam_supervisor::wiring::seat_guards;
 use crossbeam::channel::Receiver;
 
-/// How often the observer turns.
+use crate::Trial;
+
+/// How often the observer turns, if it is not held up.
 const TURN: Span = Span::from_millis(1);
 
 /// The other end of one guard's end of one bus, and what that guard hears there.
@@ -43,9 +48,13 @@ pub struct Onlooker {
     told: Receiver<Told>,
     /// Every entry of deliveries that were followed.
     pub entries: Vec<Entry>,
+    /// What it told of beam outside of deliveries.
+    pub outside: Vec<Entry>,
     missed: bool,
     now: Ticks,
     due: Ticks,
+    /// How often the observer turns.
+    pub turn: Span,
 }
 
 impl Onlooker {
@@ -63,7 +72,8 @@ impl Onlooker {
         let (seats, lines) = seat_guards(&observed);
         let (observer, told, asked_to_end) = Observer::new(&observed, order, lines, 1, [FrameCounts::default(); 4]);
         let (entries, now) = (Vec::new(), Ticks::ZERO);
-        Self { seats, ports, peers, observer, asked_to_end, told, entries, missed: false, now, due: now }
+        let (outside, turn) = (Vec::new(), TURN);
+        Self { seats, ports, peers, observer, asked_to_end, told, entries, outside, missed: false, now, due: now, turn }
     }
 
     /// Hears what a bus carried: each socket gets what its filter lets pass, as from the kernel.
@@ -90,7 +100,7 @@ impl Onlooker {
             }
             if self.due <= due {
                 self.now = self.due;
-                self.due = self.now.after(TURN);
+                self.due = self.now.after(self.turn);
                 let entries = &mut self.entries;
                 self.observer.turn(self.now, &mut |entry| entries.push(*entry));
             } else {
@@ -127,6 +137,7 @@ impl Onlooker {
             match told {
                 Told::Over(account) => accounts.push(*account),
                 Told::Missed => self.missed = true,
+                Told::Outside(entry) => self.outside.push(entry),
                 Told::Entry(_) => {}
             }
         }
@@ -208,4 +219,24 @@ impl Onlooker {
         };
         peers.iter_mut().map(frames).sum()
     }
+}
+
+/// The report of an account of a delivery that was planned with so many pulses.
+#[must_use]
+pub fn observed_report(trial: &Trial, pulses: u32, account: &Account) -> ObservedReport {
+    let planned_mu = mu(trial.pulse) * f64::from(pulses);
+    let planned = Planned {
+        machine: trial.name.to_owned(),
+        field: 1,
+        energy_mev: 9.0,
+        applicator: "17".to_owned(),
+        docking: "hard".to_owned(),
+        prescription_gy: 1.0,
+        isodose_percent: 90.0,
+        planned_mu,
+        backup_mu: planned_mu * 1.1,
+        planned_pulses: trial.is_pulsed().then_some(pulses),
+        time_limit_s: 60.0,
+    };
+    ObservedReport::new(&planned, account, "2026-01-01T00:00:00Z".to_owned())
 }

@@ -91,7 +91,7 @@ impl Record {
     /// Everything is on the disk when this returns.
     fn finish(self) -> io::Result<()> {
         if let Self::Files(recorder, _folder) = self {
-            recorder.finish("{}".to_owned())?;
+            recorder.finish("{}".to_owned(), || {})?;
         }
         Ok(())
     }

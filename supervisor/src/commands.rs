@@ -18,6 +18,7 @@ use crate::demo;
 use crate::describe::cleared_by;
 use crate::fault_history;
 use crate::observe::service;
+use crate::observe::surroundings::Air;
 use crate::prepared::Prepared;
 use crate::replay;
 use crate::report::Report;
@@ -167,8 +168,10 @@ fn observe(arguments: &cli::Run) -> Result<u8, Failure> {
     let (site, profile, seal) = read_sealed(arguments)?;
     let plan = config::load_plan(path).map_err(|problems| wrong(&problems))?;
     let prepared = Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?;
+    let air = arguments.air.clone().zip(prepared.needs_air);
+    let air = air.map(|(file, site_kpa)| Air { uncorrected: prepared.clone(), file, site_kpa });
     let prepared = in_its_air(prepared, arguments)?;
-    match service::observe(&service::Wish { site, seal, prepared }) {
+    match service::observe(service::Wish { site, seal, prepared, air }) {
         Ok(()) => Ok(exit::DONE),
         Err(error) => Err(fail(code_of(&error), format!("run: {error}"))),
     }

@@ -200,7 +200,7 @@ fn summarise(refusals: &[String]) -> Vec<String> {
 fn finish_record(recorder: Option<Recorder>, report: &mut Report) -> io::Result<()> {
     let Some(recorder) = recorder else { return Ok(()) };
     report.records = Some(recorder.folder().display().to_string());
-    recorder.finish(report.json())?;
+    recorder.finish(report.json(), || {})?;
     Ok(())
 }
 

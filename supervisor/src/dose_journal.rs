@@ -19,11 +19,13 @@ use beam_core::session::SessionNote;
 use beam_core::state::State;
 use beam_core::units::{ChargeCounter, Dose, DosePerCharge, Span};
 use beam_core::wire::{DoseReading, GATE_STATUS, GateStatus, Guard, MON1_DOSE, MON2_DOSE};
+use beam_drivers::clock;
 use beam_drivers::realtime::{ThreadWish, spawn};
 use crossbeam::channel::{Sender, TrySendError, bounded};
 use serde::{Deserialize, Serialize};
 
 use crate::conductor::Entry;
+use crate::slow_disk::Writing;
 
 /// Name of the file in the state directory.
 pub const FILE_NAME: &str = "delivered";
@@ -160,6 +162,7 @@ pub struct DoseJournal {
     directory: PathBuf,
     shared: Arc<Mutex<Shared>>,
     wake: Sender<()>,
+    writing: Writing,
 }
 
 impl DoseJournal {
@@ -170,16 +173,17 @@ impl DoseJournal {
     pub fn start(directory: &Path) -> io::Result<Self> {
         let (wake, woken) = bounded(1);
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let (theirs, folder) = (Arc::clone(&shared), directory.to_owned());
+        let writing = Writing::default();
+        let (theirs, folder, watched) = (Arc::clone(&shared), directory.to_owned(), writing.clone());
         let _ends_with_its_journal = spawn("journal", ThreadWish::default(), move |_refusals| {
             while woken.recv().is_ok() {
                 let line = lock(&theirs).line;
-                if let Some(Err(error)) = line.map(|line| line.write(&folder)) {
+                if let Some(Err(error)) = line.map(|line| watched.during(|| line.write(&folder))) {
                     lock(&theirs).failed = Some(error.to_string());
                 }
             }
         })?;
-        Ok(Self { directory: directory.to_owned(), shared, wake })
+        Ok(Self { directory: directory.to_owned(), shared, wake, writing })
     }
 
     /// A delivery is about to begin; its line is durable when this returns.
@@ -205,7 +209,7 @@ impl DoseJournal {
     /// Why the last line could not be written, if it could not.
     #[must_use]
     pub fn failed(&self) -> Option<String> {
-        lock(&self.shared).failed.clone()
+        lock(&self.shared).failed.clone().or_else(|| self.writing.hangs(clock::now()))
     }
 
     /// Takes one entry as it passes.

@@ -36,6 +36,7 @@ pub mod run_error;
 pub mod scenario;
 pub mod service;
 pub mod simulate;
+pub mod slow_disk;
 pub mod treatment_unit;
 pub mod unclean_end;
 pub mod watch;

@@ -9,24 +9,29 @@
 //! When the guards would have ended the beam, the watching does not end: what the gate lets pass from then on is the
 //! difference that a physicist looks for. The delivery is over when the gate has latched or takes up the next one.
 //!
+//! At rest the guards watch for beam that nobody asked for. What they find while a gate is open that they did not open says
+//! nothing; what they find while it is closed is beam outside of a delivery, and is told.
+//!
 //! An observer judges one delivery. The next one gets new guards ([`service`]), so that nothing that the last ones found
 //! because their word had no weight is left.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beam_core::clearance::Role;
+use beam_core::fault::{Fault, FaultSet, Group};
 use beam_core::machine::{Beam, Machine, Order};
-use beam_core::note::{FrameCounts, Note};
+use beam_core::note::FrameCounts;
 use beam_core::record::{Body, Record};
-use beam_core::session::{Act, SessionNote};
+use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Permit};
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::autopilot::AFTER_BEAM;
-use crate::conductor::{Conductor, Entry, NotSent};
+use crate::conductor::{Conductor, Entry};
 use crate::wiring::Line;
 
 pub mod account;
@@ -35,6 +40,8 @@ pub mod keeper;
 pub mod ports;
 pub mod report;
 pub mod service;
+mod sift;
+pub mod surroundings;
 pub mod watching;
 
 use account::Account;
@@ -42,9 +49,11 @@ use gate::GateWatch;
 
 /// What an observer may have to tell before anybody listens: seconds of the fastest machine.
 const WAITING: usize = 65_536;
-/// How long a gate may stand closed without being latched after the guards would have ended the beam, before the delivery is
-/// taken to be over.
-const CLOSED_FOR_GOOD: Span = Span::from_secs(60);
+/// Entries that are held until there is beam: they are told all at once, and there must be room for what comes after.
+const HELD: usize = WAITING / 2;
+/// How long a gate may stand closed without being latched after the guards would have ended the beam, before it is followed no
+/// longer: longer than anybody lets a patient wait in an interruption.
+const GIVEN_UP: Span = Span::from_secs(1800);
 
 /// `machine` as an observer's guards must see it: pulses that they did not lease are no fault, because nobody asked them.
 #[must_use]
@@ -65,6 +74,8 @@ pub enum Told {
     Over(Box<Account>),
     /// Beam came through a gate whose opening was not seen, or whose counts did not begin: that delivery is not observed.
     Missed,
+    /// Beam was found through a closed gate while no delivery was followed.
+    Outside(Entry),
 }
 
 /// Where an observer stands.
@@ -73,13 +84,14 @@ enum Stage {
     Waiting,
     /// A delivery is followed.
     Following(Box<Account>),
-    /// Nothing more is followed.
-    Over,
+    /// Nothing more is followed; the account until it is handed over.
+    Over(Option<Box<Account>>),
 }
 
 /// The session of a supervisor that only observes: it leads the guards as the gate is seen to go, and sees what comes of it.
 pub struct Observer {
     conductor: Conductor,
+    machine: Machine,
     order: Order,
     number: u16,
     stage: Stage,
@@ -87,6 +99,10 @@ pub struct Observer {
     /// The gate was seen closed, so that its next opening is a beginning.
     seen_closed: bool,
     missed: bool,
+    /// Beam outside of a delivery, until one begins.
+    found_at_rest: FaultSet,
+    /// A guard took the open gate for one that nobody asked for before it was told to begin.
+    began_too_late: bool,
     /// The id that the guards were armed with last. It is on no bus; it only has to be another one each time.
     id: u16,
     /// The permit that each guard would have sent last.
@@ -94,7 +110,7 @@ pub struct Observer {
     /// What the ears of the guards before these counted, and what these counted last.
     counts: [[FrameCounts; 4]; 2],
     /// Entries of the delivery that wait for its first beam.
-    held: Vec<Entry>,
+    held: VecDeque<Entry>,
     entries: Vec<Entry>,
     told: Sender<Told>,
     asked_to_end: Arc<AtomicBool>,
@@ -116,16 +132,19 @@ impl Observer {
         let asked_to_end = Arc::new(AtomicBool::new(false));
         let observer = Self {
             conductor: Conductor::new(machine, lines),
+            machine: *machine,
             order: *order,
             number,
             stage: Stage::Waiting,
             gate: GateWatch::new(machine),
             seen_closed: false,
             missed: false,
+            found_at_rest: FaultSet::EMPTY,
+            began_too_late: false,
             id: 0,
             permits: [None; 4],
             counts: [counted; 2],
-            held: Vec::new(),
+            held: VecDeque::new(),
             entries: Vec::new(),
             told,
             asked_to_end: Arc::clone(&asked_to_end),
@@ -159,7 +178,7 @@ impl Observer {
             self.take(now, &entry, sink);
         }
         self.entries = entries;
-        self.look(now);
+        self.look(now, sink);
     }
 
     /// Takes one entry: what it says of the gate, and what it says of the delivery.
@@ -177,60 +196,6 @@ impl Observer {
         self.tell(&entry, sink);
     }
 
-    /// An entry as an observer tells it: a permit was not sent, and ears count on where those before them ended. None where
-    /// there is nothing new in it, or where it only says that these guards' word had no weight.
-    fn as_seen(&mut self, entry: &Entry) -> Option<Entry> {
-        match entry {
-            Entry::Guard(Record { at, guard, body: Body::Sent { frame, latency, .. }, .. }) => {
-                let permit = Permit::decode(frame).ok()?;
-                let is_new = self.permits[guard.index()].replace(permit) != Some(permit);
-                let entry = NotSent { at: *at, guard: *guard, permit, latency: *latency };
-                is_new.then_some(Entry::NotSent(entry))
-            }
-            Entry::Guard(Record { guard, body: Body::Note(Note::Health { frames, .. }), .. }) => {
-                let sum = added(self.counts[0][guard.index()], *frames);
-                self.counts[1][guard.index()] = sum;
-                let mut seen = *entry;
-                if let Entry::Guard(Record { body: Body::Note(Note::Health { frames, .. }), .. }) = &mut seen {
-                    *frames = sum;
-                }
-                Some(seen)
-            }
-            _ => Some(*entry),
-        }
-    }
-
-    /// Passes an entry on, where it is one of the delivery and not a consequence of these guards' word having no weight.
-    fn tell(&mut self, entry: &Entry, sink: &mut impl FnMut(&Entry)) {
-        let is_finding = matches!(
-            entry,
-            Entry::Guard(Record { body: Body::Note(Note::Fault(_)), .. })
-                | Entry::Session(_, SessionNote::Fault(_) | SessionNote::State(_) | SessionNote::Ended(_))
-        );
-        let Stage::Following(account) = &mut self.stage else {
-            if !is_finding {
-                sink(entry);
-            }
-            return;
-        };
-        if is_finding && account.has_ended_before(entry.at()) {
-            return;
-        }
-        account.add(entry);
-        sink(entry);
-        if !account.had_beam() {
-            if self.held.len() < WAITING {
-                self.held.push(*entry);
-            }
-            return;
-        }
-        let mut lost = 0;
-        for entry in self.held.drain(..).chain([*entry]) {
-            lost += u64::from(self.told.try_send(Told::Entry(entry)).is_err());
-        }
-        account.entries_lost += lost;
-    }
-
     /// The gate reports.
     fn follow(&mut self, now: Ticks, at: Ticks, status: &GateStatus, sink: &mut impl FnMut(&Entry)) {
         let has_lease = status.state == GateState::Open && status.cause != CloseCause::LeaseUsed;
@@ -241,14 +206,18 @@ impl Observer {
                 if has_lease && begins && self.seen_closed {
                     self.begin(now, at, status, sink);
                 } else if has_lease && !self.missed {
-                    self.missed = true;
-                    let _nobody_listens_any_more = self.told.try_send(Told::Missed);
+                    self.missed = self.told.try_send(Told::Missed).is_ok();
                 }
                 self.seen_closed |= status.state != GateState::Open;
                 self.missed &= status.state == GateState::Open;
             }
             Stage::Following(account) => {
-                if account.had_beam() && begins && status.state == GateState::Closed {
+                let counts_nothing = account.had_beam() && begins && status.state == GateState::Closed;
+                if counts_nothing && (account.gate_restarted || account.last_gate().state == GateState::Open) {
+                    // nobody takes up a delivery through an open gate
+                    return account.gate_restarts(at, status);
+                }
+                if counts_nothing {
                     // somebody took up the next delivery: this status is no longer about ours
                     return self.finish(now, true);
                 }
@@ -259,24 +228,28 @@ impl Observer {
                     self.act(now, &Act::Resume, sink);
                 }
             }
-            Stage::Over => {}
+            Stage::Over(_) => {}
         }
     }
 
     /// What follows from the passing of time.
-    fn look(&mut self, now: Ticks) {
+    fn look(&mut self, now: Ticks, sink: &mut impl FnMut(&Entry)) {
         let state = self.conductor.session().state();
         match &self.stage {
             // at once, so that nobody who watches the metrics takes it for a finding
-            Stage::Waiting if state == State::Tripped && !self.gate.is_open() => self.put_away(now),
-            Stage::Waiting | Stage::Over => {}
+            Stage::Waiting if state == State::Tripped && !self.gate.is_open() && self.found_at_rest.is_empty() => {
+                self.put_away(now);
+            }
+            Stage::Waiting => {}
+            Stage::Over(_) => self.hand_over(),
+            Stage::Following(_) if self.began_too_late => self.begin_again(now, sink),
             Stage::Following(account) => {
-                let is_latched = account.last_gate().state == GateState::Latched;
+                let is_latched = account.last_gate().state == GateState::Latched || account.gate_restarted;
                 let closed_for = account.closed_since().map_or(Span::ZERO, |since| now.since(since));
                 let would_be_over = matches!(state, State::Complete | State::Tripped);
-                if is_latched && closed_for > AFTER_BEAM || would_be_over && closed_for > CLOSED_FOR_GOOD {
+                if is_latched && closed_for > AFTER_BEAM {
                     self.finish(now, true);
-                } else if self.asked_to_end.load(Ordering::Relaxed) {
+                } else if would_be_over && closed_for > GIVEN_UP || self.asked_to_end.load(Ordering::Relaxed) {
                     self.finish(now, false);
                 }
             }
@@ -295,11 +268,28 @@ impl Observer {
         if self.conductor.session().state() == State::Tripped {
             self.put_away(now);
         }
-        let standing = self.conductor.session().standing(now);
-        self.stage = Stage::Following(Box::new(Account::new(self.number, at, status, standing)));
+        // that the gate is open although these guards did not ask says nothing, but that there was beam outside of a delivery
+        let standing = self.conductor.session().standing(now).iter().filter(|fault| fault.group() != Group::Beam);
+        let standing: Vec<Fault> = self.found_at_rest.iter().chain(standing).collect();
+        self.found_at_rest = FaultSet::EMPTY;
+        self.stage = Stage::Following(Box::new(Account::new(self.number, at, status, standing, &self.machine)));
+        self.arm(now, sink);
+    }
+
+    fn arm(&mut self, now: Ticks, sink: &mut impl FnMut(&Entry)) {
         self.id = self.id % u16::MAX + 1;
         self.conductor.arm_unproven(self.id, self.order);
         self.act(now, &Act::Begin, sink);
+    }
+
+    /// The guards were told so late that one of them had taken the open gate for a fault: once more, for what is left to see.
+    fn begin_again(&mut self, now: Ticks, sink: &mut impl FnMut(&Entry)) {
+        self.began_too_late = false;
+        if let Stage::Following(account) = &mut self.stage {
+            account.begins_again();
+        }
+        self.put_away(now);
+        self.arm(now, sink);
     }
 
     /// The gate closed again without beam: nothing was delivered.
@@ -320,18 +310,19 @@ impl Observer {
     }
 
     fn finish(&mut self, now: Ticks, seen_to_its_end: bool) {
-        let Stage::Following(mut account) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let Stage::Following(mut account) = std::mem::replace(&mut self.stage, Stage::Over(None)) else { return };
         account.close(now, seen_to_its_end, self.conductor.lost());
-        let _nobody_listens_any_more = self.told.try_send(Told::Over(account));
+        self.stage = Stage::Over(Some(account));
+        self.hand_over();
     }
-}
 
-/// Counts of frames go on, modulo 2^32.
-const fn added(before: FrameCounts, more: FrameCounts) -> FrameCounts {
-    FrameCounts {
-        fresh: before.fresh.wrapping_add(more.fresh),
-        lost: before.lost.wrapping_add(more.lost),
-        repeated: before.repeated.wrapping_add(more.repeated),
-        distrusted: before.distrusted.wrapping_add(more.distrusted),
+    /// Hands the account over, as soon as there is room for it.
+    fn hand_over(&mut self) {
+        if let Stage::Over(account) = &mut self.stage
+            && let Some(whole) = account.take()
+            && let Err(TrySendError::Full(Told::Over(whole))) = self.told.try_send(Told::Over(whole))
+        {
+            *account = Some(whole);
+        }
     }
 }

@@ -12,12 +12,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use beam_core::units::Ticks;
+use beam_core::units::{Span, Ticks};
 use beam_drivers::clock;
 use beam_drivers::realtime::{ThreadWish, spawn};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::conductor::Entry;
+use crate::slow_disk::Writing;
 
 pub mod pages;
 
@@ -27,6 +28,10 @@ use pages::Pages;
 const WAITING: usize = 65_536;
 /// What came in the meantime is written together: a thread that wakes for every turn of the session costs more than its work.
 const TOGETHER: Duration = Duration::from_millis(50);
+/// A record that is not on the disk so long after its delivery has failed.
+const FINISHED_WITHIN: Span = Span::from_secs(30);
+/// How often somebody else is looked after meanwhile.
+const ROUND: Duration = Duration::from_millis(20);
 
 enum Message {
     Entry(Entry),
@@ -41,6 +46,7 @@ pub struct Recorder {
     folder: PathBuf,
     lost: u64,
     failure: Arc<OnceLock<String>>,
+    writing: Writing,
 }
 
 impl Recorder {
@@ -77,13 +83,14 @@ impl Recorder {
         let (sender, receiver) = bounded(WAITING);
         let mut files = Files::create(&folder, interfaces, wall_offset, since)?;
         let failure = Arc::new(OnceLock::new());
-        let told = Arc::clone(&failure);
+        let writing = Writing::default();
+        let (told, watched) = (Arc::clone(&failure), writing.clone());
         let thread = spawn("recorder", ThreadWish::default(), move |_| {
-            files.write_all(&receiver).inspect_err(|error| {
+            files.write_all(&receiver, &watched).inspect_err(|error| {
                 let _first_and_only = told.set(error.to_string());
             })
         })?;
-        Ok(Self { sender, thread, folder, lost: 0, failure })
+        Ok(Self { sender, thread, folder, lost: 0, failure, writing })
     }
 
     /// Takes an entry, or counts it as lost. Never waits.
@@ -110,7 +117,7 @@ impl Recorder {
             None if self.lost > 0 => {
                 Some(format!("{folder}: {} entries came faster than they could be written", self.lost))
             }
-            None => None,
+            None => self.writing.hangs(clock::now()).map(|why| format!("{folder}: {why}")),
         }
     }
 
@@ -120,14 +127,27 @@ impl Recorder {
         &self.folder
     }
 
-    /// Writes the report and ends; the folder is on the disk when this returns.
+    /// Writes the report and ends; the folder is on the disk when this returns. `meanwhile` is called again and again, for
+    /// whoever has to be fed while a disk is slow.
     ///
     /// # Errors
-    /// When something could not be written.
-    pub fn finish(self, report: String) -> io::Result<PathBuf> {
+    /// When something could not be written, or the disk did not take it in half a minute: then it may still do so later.
+    pub fn finish(self, report: String, mut meanwhile: impl FnMut()) -> io::Result<PathBuf> {
         let Self { sender, thread, folder, .. } = self;
-        let _a_dead_thread_tells_by_its_result = sender.send(Message::Report(report));
-        drop(sender);
+        let until = clock::now().after(FINISHED_WITHIN);
+        let mut report = Some(Message::Report(report));
+        while report.is_some() || !thread.is_finished() {
+            report = report.and_then(|report| match sender.try_send(report) {
+                Err(TrySendError::Full(report)) => Some(report),
+                // a dead thread tells by its result
+                Ok(()) | Err(TrySendError::Disconnected(_)) => None,
+            });
+            if clock::now() >= until {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the disk has not taken it for half a minute"));
+            }
+            meanwhile();
+            thread::sleep(ROUND);
+        }
         thread.join().map_err(|_panic| io::Error::other("the recorder died"))??;
         Ok(folder)
     }
@@ -147,13 +167,20 @@ impl Files {
         Ok(Self { folder: folder.to_owned(), pages })
     }
 
-    fn write_all(&mut self, receiver: &Receiver<Message>) -> io::Result<()> {
+    /// Writes what comes, until the report; or until nobody sends any more.
+    fn write_all(&mut self, receiver: &Receiver<Message>, writing: &Writing) -> io::Result<()> {
         while let Ok(first) = receiver.recv() {
-            for message in iter::once(first).chain(receiver.try_iter()) {
-                match message {
-                    Message::Entry(entry) => self.pages.take(entry)?,
-                    Message::Report(report) => self.finish(&report)?,
+            let is_finished = writing.during(|| {
+                for message in iter::once(first).chain(receiver.try_iter()) {
+                    match message {
+                        Message::Entry(entry) => self.pages.take(entry)?,
+                        Message::Report(report) => return self.finish(&report).map(|()| true),
+                    }
                 }
+                Ok::<_, io::Error>(false)
+            })?;
+            if is_finished {
+                return Ok(());
             }
             thread::sleep(TOGETHER);
         }
@@ -173,11 +200,9 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use beam_core::session::SessionNote;
     use beam_core::state::State;
-    use beam_core::units::Span;
-
-    use super::*;
 
     const ENTRY: Entry = Entry::Session(Ticks::ZERO, SessionNote::State(State::Ready));
 
@@ -187,7 +212,7 @@ mod tests {
             let (sender, _nobody_receives) = bounded(1);
             let thread = spawn("recorder", ThreadWish::default(), |_| Err(io::Error::other("full"))).unwrap();
             let failure = Arc::new(OnceLock::from("full".to_owned()));
-            Self { sender, thread, folder: PathBuf::new(), lost: 0, failure }
+            Self { sender, thread, folder: PathBuf::new(), lost: 0, failure, writing: Writing::default() }
         }
     }
 
@@ -211,7 +236,7 @@ mod tests {
         }
         let why = recorder.failed().unwrap();
         assert!(why.contains(&folder.path().display().to_string()) && why.contains("No space left"), "{why}");
-        assert!(recorder.finish(String::new()).is_err());
+        assert!(recorder.finish(String::new(), || {}).is_err());
     }
 
     #[test]
@@ -220,8 +245,29 @@ mod tests {
         let mut recorder = recorder(folder.path());
         (0..100).for_each(|_| recorder.take(&ENTRY));
         assert_eq!(recorder.failed(), None);
-        let written = recorder.finish("{}".to_owned()).unwrap();
+        let written = recorder.finish("{}".to_owned(), || {}).unwrap();
         assert_eq!(fs::read_to_string(written.join("report.json")).unwrap(), "{}");
         assert_eq!(fs::read_to_string(written.join("events.jsonl")).unwrap().lines().count(), 100);
+    }
+    #[test]
+    fn holds_whoever_has_to_be_fed_while_the_disk_is_slow() {
+        let (sender, receiver) = bounded(1);
+        let thread = spawn("recorder", ThreadWish::default(), move |_| {
+            thread::sleep(Duration::from_millis(200));
+            while receiver.recv().is_ok_and(|message| matches!(message, Message::Entry(_))) {}
+            thread::sleep(Duration::from_millis(200));
+            Ok(())
+        })
+        .unwrap();
+        let failure = Arc::new(OnceLock::new());
+        let mut slow =
+            Recorder { sender, thread, folder: PathBuf::new(), lost: 0, failure, writing: Writing::default() };
+        slow.take(&ENTRY);
+        let (mut fed, mut last, mut longest) = (0, clock::now(), Span::ZERO);
+        let finished = slow.finish(String::new(), || {
+            let now = clock::now();
+            (fed, longest, last) = (fed + 1, longest.longer(now.since(last)), now);
+        });
+        assert!(finished.is_ok() && fed >= 10 && longest < Span::from_millis(300), "{fed} times, {longest:?}");
     }
 }

@@ -13,6 +13,7 @@ use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
 use beam_drivers::clock;
+use beam_drivers::interface::{ControllerState, interface_facts};
 use beam_drivers::wait::wait;
 use nix::sys::signalfd::SignalFd;
 use tracing::{info, warn};
@@ -108,7 +109,7 @@ impl Watch<'_> {
     fn look_on(&self, view: &View, remembered: &mut FaultSet) {
         let until = clock::now().after(AFTER_BEAM);
         while clock::now() < until {
-            told(service::feed_watchdog());
+            feed(view);
             self.remember(view, remembered);
             std::thread::sleep(Duration::from_nanos(ROUND.nanos()));
         }
@@ -148,6 +149,14 @@ impl Watch<'_> {
     fn begin(&self, ids: &mut DeliveryIds) -> Result<Running, RunError> {
         if let Some(file) = self.wish.seal.broken() {
             return Err(RunError::Changed(file.to_owned()));
+        }
+        // the kernel tells the guards of changes only: what a controller was before them is asked for here
+        for interface in self.wish.site.interfaces() {
+            let facts = interface_facts(interface);
+            let state = facts.map_err(|error| RunError::Unavailable(format!("{interface}: {error}")))?.state;
+            if let Some(why) = state.and_then(unfit) {
+                return Err(RunError::Unavailable(format!("{interface}: {why}")));
+            }
         }
         let proof = ids.next_id().map_err(RunError::Ids)?;
         let id = ids.next_id().map_err(RunError::Ids)?;
@@ -200,7 +209,7 @@ impl Watch<'_> {
             Ok(Some(recorder)) => {
                 let folder = recorder.folder().display().to_string();
                 report.records = Some(folder.clone());
-                if let Err(error) = recorder.finish(report.json()) {
+                if let Err(error) = recorder.finish(report.json(), || feed(view)) {
                     view.cannot_record(format!("{folder}: {error}"));
                 }
             }
@@ -227,6 +236,18 @@ struct Running {
     wall_ahead: i128,
 }
 
+/// Why no beam begins over a controller in this state, if none does.
+fn unfit(state: ControllerState) -> Option<String> {
+    let fault = match state {
+        ControllerState::ErrorActive | ControllerState::ErrorWarning => return None,
+        ControllerState::ErrorPassive => Fault::ErrorPassive,
+        ControllerState::BusOff => Fault::BusOff,
+        ControllerState::Stopped => Fault::InterfaceDown,
+    };
+    let (code, name, cause, fix) = (fault.code(), fault.name(), fault.cause(), fault.action());
+    Some(format!("{code} {name}: {cause}\n    fix: {fix} `check --bus` says more"))
+}
+
 /// Nanoseconds by which the wall clock is ahead of the guards' clock.
 fn wall_ahead() -> i128 {
     i128::from(clock::wall_time().unix_nanos()) - i128::from(clock::now().nanos())
@@ -240,6 +261,13 @@ fn clock_set(moved: i128) -> Option<String> {
             "the wall clock was set by {seconds:+} s meanwhile: the record's times follow it as it was at the beginning"
         )
     })
+}
+
+/// Feeds systemd's watchdog while something takes long, if all guards turn.
+pub(crate) fn feed(view: &View) {
+    if silent_guards(view, clock::now()).is_empty() {
+        told(service::feed_watchdog());
+    }
 }
 
 fn unrecorded_line(why: &str) -> String {
@@ -279,6 +307,21 @@ pub(crate) fn told(result: io::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trips_a_beginning_over_a_controller_that_does_not_take_part_and_holds_over_one_that_does() {
+        for (state, code) in [
+            (ControllerState::ErrorActive, None),
+            (ControllerState::ErrorWarning, None),
+            (ControllerState::ErrorPassive, Some(Fault::ErrorPassive.code())),
+            (ControllerState::BusOff, Some(Fault::BusOff.code())),
+            (ControllerState::Stopped, Some(Fault::InterfaceDown.code())),
+        ] {
+            let why = unfit(state);
+            assert_eq!(why.is_some(), code.is_some(), "{state:?}");
+            assert!(why.is_none_or(|why| why.starts_with(code.unwrap_or("?")) && why.contains("fix: ")), "{state:?}");
+        }
+    }
 
     #[test]
     fn tells_of_a_wall_clock_that_was_set() {

@@ -2,8 +2,9 @@
 //! as they pass. Every number is of a moment or of a pulse, so that it does not matter in which order the guards' rings were
 //! emptied.
 
-use beam_core::fault::{Fault, FaultSet, Group};
-use beam_core::note::Note;
+use beam_core::fault::Fault;
+use beam_core::machine::Machine;
+use beam_core::note::{FaultReport, Note};
 use beam_core::record::Body;
 use beam_core::session::SessionNote;
 use beam_core::units::{Dose, Span, Ticks};
@@ -14,9 +15,6 @@ use crate::progress::Progress;
 
 /// Moments that are remembered of each count; beyond that only the newest is known.
 const REMEMBERED: usize = 1 << 20;
-/// A first pulse that comes so soon after the gate opened may be one that the guards had not yet begun to count.
-const SOON: Span = Span::from_millis(20);
-
 /// The gate opened, and closed again.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
@@ -28,6 +26,14 @@ pub struct Opening {
     pulse: Option<Ticks>,
     /// Pulses before it.
     before: u32,
+    /// When each guard gave its permit after it.
+    begun: [Option<Ticks>; 4],
+}
+
+impl Opening {
+    const fn new(opened: Ticks, before: u32) -> Self {
+        Self { opened, closed: None, pulse: None, before, begun: [None; 4] }
+    }
 }
 
 /// How a guard would have ended the beam.
@@ -52,6 +58,10 @@ pub struct Account {
     pub seen_to_its_end: bool,
     /// When the account was closed.
     pub closed_at: Ticks,
+    /// Whether the gate lost its counts in mid-beam; those that are shown are the ones before.
+    pub gate_restarted: bool,
+    /// Since when there is a record, where so much came before the first beam that not all of it was held.
+    pub recorded_from: Option<Ticks>,
     /// Entries that were not kept for the record.
     pub entries_lost: u64,
     /// Records that the guards' rings lost.
@@ -65,23 +75,28 @@ pub struct Account {
     ended: Option<Ticks>,
     session_ended: Option<Ticks>,
     gate: GateStatus,
+    /// From one report of the gate to the next.
+    gate_period: Span,
+    /// What a gate may take to close, as far as its closing shows: stale-after, a permit's period and a reading's.
+    closing: Span,
     pulses: Vec<(Ticks, u32)>,
     doses: [Vec<(Ticks, u32, Dose)>; 2],
 }
 
 impl Account {
-    /// The account of delivery `number`, whose gate was seen to open `at` and to say `status`, while `standing` stood against
-    /// a beam.
+    /// The account of delivery `number` on `machine`, whose gate was seen to open `at` and to say `status`, while `standing`
+    /// stood against a beam.
     #[must_use]
-    pub fn new(number: u16, at: Ticks, status: &GateStatus, standing: FaultSet) -> Self {
-        // that the gate is open although these guards did not ask says nothing here
-        let stands = |fault: &Fault| fault.group() != Group::Beam;
+    pub fn new(number: u16, at: Ticks, status: &GateStatus, standing: Vec<Fault>, machine: &Machine) -> Self {
+        let timing = &machine.timing;
         Self {
             number,
-            standing: standing.iter().filter(stands).collect(),
-            openings: vec![Opening { opened: at, closed: None, pulse: None, before: status.pulses }],
+            standing,
+            openings: vec![Opening::new(at, status.pulses)],
             seen_to_its_end: false,
             closed_at: at,
+            gate_restarted: false,
+            recorded_from: None,
             entries_lost: 0,
             records_lost: 0,
             would: Progress::default(),
@@ -90,6 +105,8 @@ impl Account {
             ended: None,
             session_ended: None,
             gate: *status,
+            gate_period: timing.gate,
+            closing: timing.stale_after.plus(timing.permit).plus(timing.dose),
             pulses: vec![(at, status.pulses)],
             doses: [Vec::new(), Vec::new()],
         }
@@ -99,7 +116,7 @@ impl Account {
     pub fn gate(&mut self, at: Ticks, status: &GateStatus) {
         let (is_open, was_open) = (status.state == GateState::Open, self.gate.state == GateState::Open);
         if is_open && !was_open {
-            self.openings.push(Opening { opened: at, closed: None, pulse: None, before: self.gate.pulses });
+            self.openings.push(Opening::new(at, self.gate.pulses));
         }
         if let Some(opening) = self.openings.last_mut() {
             if !is_open && opening.closed.is_none() {
@@ -113,6 +130,26 @@ impl Account {
             remember(&mut self.pulses, (at, status.pulses));
         }
         self.gate = *status;
+    }
+
+    /// The gate was open, and reports that it is closed and has counted nothing: it has lost what it counted.
+    pub fn gate_restarts(&mut self, at: Ticks, status: &GateStatus) {
+        self.gate_restarted = true;
+        let GateStatus { pulses, beam_on_centiseconds, .. } = self.gate;
+        self.gate(at, &GateStatus { pulses, beam_on_centiseconds, ..*status });
+    }
+
+    /// The guards begin anew, because none had begun when they were expected to.
+    pub fn begins_again(&mut self) {
+        if let Some(opening) = self.openings.last_mut() {
+            opening.begun = [None; 4];
+        }
+    }
+
+    /// Whether `guard` has given its permit since the gate opened last.
+    #[must_use]
+    pub fn has_begun(&self, guard: Guard) -> bool {
+        self.openings.last().is_some_and(|opening| opening.begun[guard.index()].is_some())
     }
 
     /// Takes an entry.
@@ -138,6 +175,11 @@ impl Account {
                 self.would_end(*at);
                 let end = GuardEnd { at: *at, reason: permit.reason };
                 self.ends[guard.index()].get_or_insert(end);
+            }
+            Entry::NotSent(NotSent { at, guard, permit, .. }) if permit.state == PermitState::Permit => {
+                if let Some(opening) = self.openings.last_mut().filter(|opening| *at >= opening.opened) {
+                    opening.begun[guard.index()].get_or_insert(*at);
+                }
             }
             Entry::Session(at, SessionNote::Ended(_)) => {
                 self.would_end(*at);
@@ -221,10 +263,57 @@ impl Account {
         })
     }
 
-    /// Whether a pulse followed an opening so soon that these guards may have missed it.
+    /// Every fault that was found after these guards would have ended the beam.
+    pub fn found_afterwards(&self) -> impl Iterator<Item = &(Ticks, Option<Guard>, FaultReport)> {
+        self.happened.faults.iter().filter(|(at, ..)| self.has_ended_before(*at))
+    }
+
+    /// Pulses of the delivery by whoever counted most of them.
+    #[must_use]
+    pub fn most_pulses(&self) -> u32 {
+        self.happened.pulses.into_iter().fold(self.gate.pulses, u32::max)
+    }
+
+    /// Whether gate and monitors counted the same pulses.
+    #[must_use]
+    pub fn counts_agree(&self) -> bool {
+        self.gate.pulses == 0 || self.happened.pulses == [self.gate.pulses; 2]
+    }
+
+    /// Whether what followed the end that these guards would have made is no more than a gate needs to close: no pulse and
+    /// nothing of one, or on a machine without pulses the dose of that time.
+    #[must_use]
+    pub fn is_closed_in_time(&self, ended: Ticks) -> bool {
+        let Some(closed) = self.closed_since() else { return false };
+        let [before, after] = [self.doses_at(ended), self.happened.delivered];
+        let followed = |monitor: usize| after[monitor].minus(before[monitor]).micro_mu();
+        let all = |monitor: usize| after[monitor].micro_mu();
+        let pulses = i64::from(self.most_pulses());
+        if pulses > 0 {
+            let is_half_a_pulse = |monitor| followed(monitor) * 2 * pulses > all(monitor);
+            return self.most_pulses() == self.pulses_at(ended) && !(0..2).any(is_half_a_pulse);
+        }
+        let beam_on = i64::from(self.gate.beam_on_centiseconds) * 10;
+        let closing = i64::try_from(self.closing.millis()).unwrap_or(i64::MAX);
+        let is_more = |monitor| followed(monitor) * beam_on > all(monitor) * closing;
+        closed.since(ended) <= self.closing && !(0..2).any(is_more)
+    }
+
+    /// Whether a pulse followed an opening so soon that a guard may have missed it: before it gave its permit, or so soon
+    /// after that the gate's report of it does not say.
     #[must_use]
     pub fn may_have_missed_a_pulse(&self) -> bool {
-        self.openings.iter().any(|opening| opening.pulse.is_some_and(|pulse| pulse.since(opening.opened) < SOON))
+        let may_have_missed = |opening: &Opening, guard: Guard, pulse: Ticks| {
+            let had_ended = self.end_of(guard).is_some_and(|end| end.at <= pulse);
+            let begun = opening.begun[guard.index()];
+            !had_ended && begun.is_none_or(|begun| pulse.since(begun) <= self.gate_period)
+        };
+        let missed = |opening: &Opening| {
+            opening
+                .pulse
+                .is_some_and(|pulse| Guard::ALL.into_iter().any(|guard| may_have_missed(opening, guard, pulse)))
+        };
+        self.openings.iter().any(missed)
     }
 }
 

@@ -1,21 +1,29 @@
 //! Keeps the record of what an observer tells: the frames, the events, and at the end the report of each delivery.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use beam_core::units::Ticks;
 use beam_drivers::clock;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::conductor::Entry;
 use crate::config::Seal;
+use crate::describe::entry_json;
 use crate::desk::View;
 use crate::prepared::Prepared;
 use crate::recorder::Recorder;
+use crate::watch::feed;
 
 use super::Told;
 use super::account::Account;
-use super::report::ObservedReport;
+use super::report::{ObservedReport, name_of};
+
+/// Where beam and deliveries are noted that no record is about.
+const OUTSIDE: &str = "observed-outside.jsonl";
 
 /// The keeper of the records.
 pub struct Keeper<'a> {
@@ -30,6 +38,10 @@ pub struct Keeper<'a> {
     failed: Option<String>,
     refusals: Vec<String>,
     number: u16,
+    /// What came outside of deliveries since the last report.
+    outside: Vec<String>,
+    /// Why every judgement is doubtful for now.
+    doubt: Option<String>,
     report: Option<ObservedReport>,
 }
 
@@ -51,6 +63,8 @@ impl<'a> Keeper<'a> {
             failed,
             refusals,
             number: 1,
+            outside: Vec::new(),
+            doubt: None,
             report: None,
         }
     }
@@ -58,6 +72,17 @@ impl<'a> Keeper<'a> {
     /// What the kernel refused, to be said in every report.
     pub fn know(&mut self, refusals: Vec<String>) {
         self.refusals = refusals;
+    }
+
+    /// What the next deliveries are judged by, and why that is doubtful, if it is.
+    pub fn judge_by(&mut self, prepared: Prepared, doubt: Option<String>) {
+        (self.prepared, self.doubt) = (prepared, doubt);
+    }
+
+    /// Why that is doubtful, if it is.
+    #[must_use]
+    pub const fn doubt(&self) -> Option<&String> {
+        self.doubt.as_ref()
     }
 
     /// The number of the delivery that is, or comes next.
@@ -90,6 +115,16 @@ impl<'a> Keeper<'a> {
             Told::Over(account) => self.finish(&account),
             Told::Missed => {
                 warn!("observing: a delivery is under way whose beginning was not seen; it is not observed");
+                let what = "a delivery whose beginning was not seen, and which is not observed";
+                self.note_outside(what, json!({"event": "missed", "what": what}));
+            }
+            Told::Outside(entry) => {
+                if let Some(found) = entry_json(&entry, entry.at()) {
+                    let what =
+                        format!("beam through a closed gate outside of a delivery, {}", name_of(&found["fault"]));
+                    warn!("observing: {what}");
+                    self.note_outside(&what, found);
+                }
             }
         }
     }
@@ -112,6 +147,20 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Keeps what came outside of deliveries: one line in a file of its own, and a notice of the next report.
+    fn note_outside(&mut self, what: &str, mut line: Value) {
+        let at = wall_time_of(clock::now());
+        self.outside.push(format!("at {at}: {what}"));
+        line["at"] = at.into();
+        let path = self.directory.join(OUTSIDE);
+        let written = fs::create_dir_all(&self.directory)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path))
+            .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data()));
+        if let Err(error) = written {
+            self.cannot_record(format!("{}: {error}", path.display()));
+        }
+    }
+
     fn cannot_record(&mut self, why: String) {
         warn!("what is observed cannot be recorded: {why}\n    fix: give the service the right and the room to write");
         self.view.cannot_record(why.clone());
@@ -121,6 +170,8 @@ impl<'a> Keeper<'a> {
     fn finish(&mut self, account: &Account) {
         let Prepared { planned, notices, .. } = &self.prepared;
         let mut report = ObservedReport::new(planned, account, wall_time_of(account.opened()));
+        report.doubts.extend(self.doubt.clone());
+        report.notices.append(&mut self.outside);
         report.notices.extend(notices.iter().chain(&self.refusals).cloned());
         if let Some(file) = self.seal.broken() {
             report.notices.push(format!(
@@ -132,7 +183,7 @@ impl<'a> Keeper<'a> {
             report.records = Some(recorder.folder().display().to_string());
             let failed = recorder.failed();
             report.notices.extend(failed.iter().map(|why| not_whole(why)));
-            let finished = recorder.finish(report.json());
+            let finished = recorder.finish(report.json(), || feed(&self.view));
             if let Some(why) = failed.or_else(|| finished.err().map(|error| error.to_string())) {
                 self.cannot_record(why);
             }

@@ -93,14 +93,18 @@ pub struct WouldHave {
 }
 
 /// What came after these guards would have ended the beam.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Afterwards {
-    /// Pulses that the gate fired.
+    /// Pulses, by whoever counted most of them: the gate or a monitor.
     pub pulses: u32,
     /// Dose on monitor 1 and monitor 2 in MU.
     pub delivered_mu: [f64; 2],
     /// How long the gate was not closed for good, in s.
     pub gate_s: f64,
+    /// Whether that is no more than a gate needs to close.
+    pub is_closed_in_time: bool,
+    /// Every fault that was found then: beam through a gate that had closed.
+    pub faults: Vec<Value>,
 }
 
 /// The report.
@@ -127,6 +131,8 @@ pub struct ObservedReport {
     pub records_lost: u64,
     /// Where the record was kept.
     pub records: Option<String>,
+    /// Why it is not known whether they would have ended it the same way; nothing where it is.
+    pub doubts: Vec<String>,
     /// Other things to know.
     pub notices: Vec<String>,
 }
@@ -146,16 +152,18 @@ impl ObservedReport {
             worst_guard_lateness_s: seconds(account.happened.lateness.into_iter().fold(Span::ZERO, Span::longer)),
             records_lost: account.records_lost + account.entries_lost,
             records: None,
+            doubts: doubts(account),
             notices: notices(account),
         }
     }
 
-    /// Whether these guards would have ended the beam as planned, and the gate let nothing pass after that.
+    /// Whether these guards would have ended the beam as planned, nothing passed after that, and nothing makes that doubtful.
     #[must_use]
     pub fn is_the_same(&self) -> bool {
         let WouldHave { ended_by, fault, inhibited_by, .. } = &self.would_have;
         let as_planned = *ended_by == Some(Guard::Dose1.name()) && fault.is_none() && inhibited_by.is_empty();
-        as_planned && self.happened.closed_at_s.is_some() && self.afterwards.is_some_and(|after| after.pulses == 0)
+        let nothing_followed = |after: &Afterwards| after.is_closed_in_time && after.faults.is_empty();
+        as_planned && self.afterwards.as_ref().is_some_and(nothing_followed) && self.doubts.is_empty()
     }
 
     /// The report as JSON.
@@ -184,6 +192,9 @@ impl ObservedReport {
         if let Some(records) = &self.records {
             line("record", records.clone());
         }
+        for doubt in &self.doubts {
+            line("in doubt", doubt.clone());
+        }
         for notice in &self.notices {
             line("note", notice.clone());
         }
@@ -196,23 +207,21 @@ impl ObservedReport {
             return format!("would not have been armed: {}.", inhibited_by.join(", "));
         }
         let Some(by) = ended_by else {
-            return "would not have ended it; the beam was ended by others before.".to_owned();
-        };
-        let after = match self.afterwards {
-            Some(Afterwards { pulses: 1, delivered_mu: [first, second], .. }) => {
-                format!("1 pulse followed, {first:.2} MU on monitor 1 and {second:.2} MU on monitor 2")
-            }
-            Some(Afterwards { pulses, delivered_mu: [first, second], .. }) if pulses > 0 => {
-                format!("{pulses} pulses followed, {first:.2} MU on monitor 1 and {second:.2} MU on monitor 2")
-            }
-            Some(_) | None => "no pulse followed".to_owned(),
+            return match self.happened.seen_to_its_end {
+                true => "would not have ended it; the beam was ended by others before.".to_owned(),
+                false => "would not have ended it until it was followed no longer.".to_owned(),
+            };
         };
         let how = match fault {
             None if self.is_the_same() => format!("would have ended the same way, by {by}"),
             None => format!("would have ended by {by}"),
             Some(fault) => format!("would have TRIPPED by {by}, {}", name_of(fault)),
         };
-        format!("{how}, after pulse {pulses}; {after}.")
+        let when =
+            if self.planned.planned_pulses.is_some() { format!(", after pulse {pulses}") } else { String::new() };
+        let after = self.afterwards.as_ref().map(what_followed).unwrap_or_default();
+        let doubt = if self.doubts.is_empty() { "" } else { " IN DOUBT, see below." };
+        format!("{how}{when}; {after}.{doubt}")
     }
 
     fn tell_what_happened(&self, line: &mut impl FnMut(&str, String)) {
@@ -253,7 +262,24 @@ impl ObservedReport {
     }
 }
 
-fn name_of(fault: &Value) -> String {
+/// What came after the end, in a few words: pulses, dose, and beam that was found.
+fn what_followed(after: &Afterwards) -> String {
+    let Afterwards { pulses, delivered_mu: [first, second], is_closed_in_time, faults, .. } = after;
+    let dose = format!("{first:.2} MU on monitor 1 and {second:.2} MU on monitor 2");
+    let mut text = match pulses {
+        0 if *is_closed_in_time => "no pulse followed".to_owned(),
+        0 => format!("{dose} followed"),
+        1 => format!("1 pulse followed, {dose}"),
+        pulses => format!("{pulses} pulses followed, {dose}"),
+    };
+    for fault in faults {
+        text += &format!(", {} was found then", name_of(fault));
+    }
+    text
+}
+
+/// Code and name of a fault.
+pub(super) fn name_of(fault: &Value) -> String {
     format!("{} {}", fault["code"].as_str().unwrap_or("?"), fault["name"].as_str().unwrap_or("?"))
 }
 
@@ -287,7 +313,6 @@ fn happened(planned: &Planned, account: &Account) -> Happened {
 
 fn would_have(account: &Account) -> WouldHave {
     let would = &account.would;
-    let found_by = |guard: Option<Guard>| guard.map_or("session", Guard::name);
     let faults: Vec<Value> =
         would.faults.iter().map(|(_, guard, report)| fault_json(report, found_by(*guard))).collect();
     let ended = account.ended();
@@ -325,26 +350,53 @@ fn guard_would(account: &Account, guard: Guard, GuardEnd { at, reason }: GuardEn
 
 fn afterwards(account: &Account, ended: Ticks) -> Afterwards {
     let [before, after] = [account.doses_at(ended), account.happened.delivered];
-    let pulses = account.last_gate().pulses.saturating_sub(account.pulses_at(ended));
     let gate_until = account.closed_since().unwrap_or(account.closed_at);
     Afterwards {
-        pulses,
+        pulses: account.most_pulses().saturating_sub(account.pulses_at(ended)),
         delivered_mu: [after[0].minus(before[0]), after[1].minus(before[1])].map(mu),
         gate_s: seconds(gate_until.since(ended)),
+        is_closed_in_time: account.is_closed_in_time(ended),
+        faults: account.found_afterwards().map(|(_, guard, report)| fault_json(report, found_by(*guard))).collect(),
     }
+}
+
+fn found_by(guard: Option<Guard>) -> &'static str {
+    guard.map_or("session", Guard::name)
+}
+
+/// What makes it doubtful whether these guards saw what happened.
+fn doubts(account: &Account) -> Vec<String> {
+    let [first, second] = account.happened.pulses;
+    let gate = account.last_gate().pulses;
+    let lost = account.records_lost + account.entries_lost;
+    [
+        (!account.counts_agree()).then(|| {
+            format!("monitor 1 counted {first} pulses, monitor 2 {second} and the gate {gate}: somebody missed or added some")
+        }),
+        (!account.seen_to_its_end).then(|| "the delivery was not followed to its end".to_owned()),
+        account.gate_restarted.then(|| {
+            "the gate lost its counts in mid-beam; those that are shown are the ones before".to_owned()
+        }),
+        (lost > 0).then(|| format!("{lost} records of these guards were lost")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn notices(account: &Account) -> Vec<String> {
     let mut notices = Vec::new();
     if account.may_have_missed_a_pulse() {
         notices.push(
-            "a pulse came within 20 ms of the gate's opening: these guards, which were told of the beam only by the gate, may \
-             have missed it, and what they found of counts may be due to that"
+            "a pulse came so soon after the gate's opening that a guard, which was told of the beam only by the gate, may have \
+             missed it; what these guards found of counts may be due to that"
                 .to_owned(),
         );
     }
-    if !account.seen_to_its_end {
-        notices.push("the service was stopped before the delivery was over".to_owned());
+    if let Some(from) = account.recorded_from {
+        let after = since_opening(account, from);
+        notices
+            .push(format!("the gate stood open long without beam: the record begins {after:.1} s after its opening"));
     }
     notices
 }

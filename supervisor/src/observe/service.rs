@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beam_core::fault::Fault;
 use beam_core::frame::Bus;
 use beam_core::note::FrameCounts;
 use beam_core::units::Span;
@@ -36,6 +37,7 @@ use crate::watch::{ROUND, silent_guards, told};
 
 use super::keeper::Keeper;
 use super::ports::observing_ports;
+use super::surroundings::{Air, Change, Surroundings};
 use super::watching::Watching;
 use super::{Told, as_observed};
 
@@ -51,13 +53,15 @@ pub struct Wish {
     pub seal: Seal,
     /// The machine, and the plan that every delivery is judged by.
     pub prepared: Prepared,
+    /// Where the air of vented chambers is read anew.
+    pub air: Option<Air>,
 }
 
 /// Observes one delivery after the other until asked to stop.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start.
-pub fn observe(wish: &Wish) -> Result<(), RunError> {
+pub fn observe(mut wish: Wish) -> Result<(), RunError> {
     let signals = block_signals()?;
     let _held_until_the_end = hold_buses(&wish.site)?;
     let mut refusals: Vec<String> = prepare_process().iter().map(ToString::to_string).collect();
@@ -65,8 +69,12 @@ pub fn observe(wish: &Wish) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::for_this_build()?);
     metrics.set_mode(wish.prepared.period_scale, wish.prepared.is_unprotected, true);
     let view = Arc::new(View::default());
+    let around = Surroundings::new(&wish.site.interfaces(), wish.air.take(), clock::now());
+    let wish = &wish;
     let mut service = Service {
         wish,
+        prepared: wish.prepared.clone(),
+        around,
         publisher: Publisher::new(Arc::clone(&metrics)),
         view: Arc::clone(&view),
         keeper: Keeper::new(
@@ -93,6 +101,9 @@ pub fn observe(wish: &Wish) -> Result<(), RunError> {
 
 struct Service<'a> {
     wish: &'a Wish,
+    /// What the guards judge by now.
+    prepared: Prepared,
+    around: Surroundings,
     publisher: Publisher,
     view: Arc<View>,
     keeper: Keeper<'a>,
@@ -114,6 +125,13 @@ impl Service<'_> {
                 watching = next?;
             } else {
                 news.into_iter().for_each(|told| self.take(told));
+            }
+            if !self.keeper.is_following()
+                && let Some(change) = self.around.look(clock::now())
+                && self.follows_from(change)
+            {
+                self.counted = watching.stop();
+                watching = self.watch(self.keeper.number())?;
             }
             let now = clock::now();
             let turning = silent_guards(&self.view, now).is_empty();
@@ -143,9 +161,34 @@ impl Service<'_> {
         Ok(())
     }
 
+    /// Whether a change of the surroundings asks for new guards.
+    fn follows_from(&mut self, change: Change) -> bool {
+        let calibration = |prepared: &Prepared| prepared.machine.monitors.map(|monitor| monitor.dose_per_charge);
+        match change {
+            Change::Interface(name) => {
+                warn!("{name} is another interface than before: listening anew");
+                true
+            }
+            Change::Air(prepared) => {
+                let is_new = calibration(&prepared) != calibration(&self.prepared);
+                self.prepared = *prepared;
+                self.keeper.judge_by(self.prepared.clone(), None);
+                is_new
+            }
+            Change::AirUnknown(why) => {
+                if self.keeper.doubt().is_none() {
+                    warn!("{why}");
+                }
+                let doubt = "judged by an earlier reading of the chambers' air: there is no good one of now".to_owned();
+                self.keeper.judge_by(self.prepared.clone(), Some(doubt));
+                false
+            }
+        }
+    }
+
     /// New guards, for delivery `number`.
     fn watch(&self, number: u16) -> Result<Watching, RunError> {
-        let Wish { site, prepared, .. } = self.wish;
+        let Self { prepared, wish: Wish { site, .. }, .. } = self;
         let [bus_a, bus_b] = bus_names(site);
         let ports = observing_ports(&as_observed(&prepared.machine), |_, bus, ids| {
             let name = match bus {
@@ -178,7 +221,10 @@ impl Service<'_> {
     fn status(&self) -> String {
         let progress = self.view.progress();
         if !self.keeper.is_following() {
-            return "observing, waiting for a delivery; no permit is sent".to_owned();
+            let standing: Vec<_> = progress.standing().into_iter().map(Fault::name).collect();
+            let blocked =
+                if standing.is_empty() { String::new() } else { format!(", standing: {}", standing.join(" ")) };
+            return format!("observing, waiting for a delivery{blocked}; no permit is sent");
         }
         let [first, second] = progress.delivered.map(mu);
         let number = self.keeper.number();
