@@ -113,6 +113,7 @@ fn trips_over_beam_through_a_closed_gate_outside_of_a_delivery_and_inhibits_the_
     assert!(onlooker.hear_all(hand.world.frames(), AFTER).is_empty());
     assert!(faults(&onlooker.outside).contains(Fault::PulsesWhileClosed), "{:?}", onlooker.outside);
     assert!(faults(&onlooker.entries).contains(Fault::PulsesWhileClosed), "log and metrics get it, too");
+    assert!(onlooker.latched().contains(Fault::PulsesWhileClosed), "found once, it stays");
     let real = deliver_recorded(&trial, &order, SEED, &[]);
     let since = onlooker.now().since(Ticks::ZERO);
     let later: Vec<_> =
@@ -182,6 +183,24 @@ fn trips_or_doubts_whatever_a_late_observer_missed() {
         }
     }
     assert!(doubted > 0, "nothing was tried");
+}
+
+#[test]
+fn holds_guards_that_took_the_beam_for_a_fault_just_before_they_were_told_to_begin() {
+    let trial = Trial::slow();
+    let order = trial.order(5);
+    let real = deliver_recorded(&trial, &order, SEED, &[]);
+    let mut late = 0;
+    // somewhere here a pulse comes while the word to begin is on its way to them
+    for micros in (20_000..120_000).step_by(700) {
+        let (accounts, _) = looked(&trial, &order, real.recording.frames(), Span::from_micros(micros));
+        let Some(account) = accounts.first() else { continue };
+        let fault = account.would.fault_found().map(|(_, report)| report.fault);
+        let unasked = [Fault::GateOpenUnasked, Fault::PulsesWhileClosed, Fault::ChargeWhileClosed];
+        assert!(!fault.is_some_and(|fault| unasked.contains(&fault)), "a turn every {micros} us: {fault:?}");
+        late += 1;
+    }
+    assert!(late > 50, "{late}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub struct Observer {
     missed: bool,
     /// Beam outside of a delivery, until one begins.
     found_at_rest: FaultSet,
-    /// A guard took the open gate for one that nobody asked for before it was told to begin.
+    /// A guard had found beam that nobody asked for just before it was told to begin.
     began_too_late: bool,
     /// The id that the guards were armed with last. It is on no bus; it only has to be another one each time.
     id: u16,
@@ -282,7 +282,7 @@ impl Observer {
         self.act(now, &Act::Begin, sink);
     }
 
-    /// The guards were told so late that one of them had taken the open gate for a fault: once more, for what is left to see.
+    /// The guards were told so late that one of them had taken the beam for a fault: once more, for what is left to see.
     fn begin_again(&mut self, now: Ticks, sink: &mut impl FnMut(&Entry)) {
         self.began_too_late = false;
         if let Stage::Following(account) = &mut self.stage {

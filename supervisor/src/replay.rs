@@ -8,6 +8,8 @@
 use std::fmt;
 use std::path::Path;
 
+use beam_core::clearance::Role;
+use beam_core::fault::Fault;
 use beam_core::frame::{Bus, Frame, Origin, Trouble};
 use beam_core::machine::Machine;
 use beam_core::note::Input;
@@ -130,6 +132,7 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
         player.pass_time(stamp.max(player.now));
         if !armed && index >= acts.arm_at {
             armed = true;
+            player.forget_the_proof();
             player.conductor.arm_unproven(acts.delivery, prepared.order);
             player.pass_commands();
         }
@@ -257,6 +260,21 @@ impl Player {
         self.turn_session();
     }
 
+    /// A proof opens the gate, and guards that take no part in it find that nobody asked for it. That and nothing else is
+    /// put away: beam before the delivery stands against it here, too.
+    fn forget_the_proof(&mut self) {
+        self.turn_session();
+        let faults = &self.progress.faults;
+        if faults.is_empty() || faults.iter().any(|(.., report)| report.fault != Fault::GateOpenUnasked) {
+            return;
+        }
+        let acknowledge = Act::Acknowledge { by: Role::Physicist };
+        let _the_physicist_may_clear_it = self.conductor.act(self.now, &acknowledge, &mut |_| {});
+        self.pass_commands();
+        self.progress = Progress::default();
+        self.log.clear();
+    }
+
     fn act_as(&mut self, given: bool) {
         let act = match self.conductor.session().state() {
             State::Armed if given => Act::Begin,
@@ -348,13 +366,21 @@ fn note(progress: &mut Progress, log: &mut Vec<serde_json::Value>, entry: &Entry
 mod tests {
     use super::*;
     use crate::config::shipped;
-    use beam_core::wire::{CloseCause, GateState, GateStatus};
+    use beam_core::wire::{CloseCause, GateState, GateStatus, Reason};
 
     /// A gate's report this many milliseconds after the first one; its CRC is right or not.
     fn line(millis: u64, alive: u8, is_sound: bool) -> Line {
-        let (state, cause) = (GateState::Closed, CloseCause::PermitWithheld);
-        let mut frame = GateStatus { state, cause, closed_by: 15, pulses: 0, beam_on_centiseconds: 0 }.encode(alive);
+        let mut frame = gate(GateState::Closed, 0, alive);
         frame.data[0] ^= u8::from(!is_sound);
+        line_of(millis, frame)
+    }
+
+    fn gate(state: GateState, pulses: u32, alive: u8) -> Frame {
+        let cause = if state == GateState::Open { CloseCause::LeaseUsed } else { CloseCause::PermitWithheld };
+        GateStatus { state, cause, closed_by: 0, pulses, beam_on_centiseconds: 0 }.encode(alive)
+    }
+
+    fn line_of(millis: u64, frame: Frame) -> Line {
         let nanos = 1_700_000_000_000_000_000 + millis * 1_000_000;
         Line { nanos, interface: "can0".to_owned(), id: Some(frame.id), frame: Some(frame) }
     }
@@ -371,6 +397,32 @@ mod tests {
         let found: Vec<_> = verdict.log.iter().filter(|entry| entry.to_string().contains("F-604")).collect();
         assert!(!found.is_empty(), "{:?}", verdict.log);
         assert!(found.iter().all(|entry| entry["t_s"].as_f64().is_some_and(|at| at >= 0.012)), "{found:?}");
+    }
+
+    /// A second in which the gate is open for 80 ms, as in a proof, with so many pulses; then a delivery is taken up.
+    fn faults_after_a_proof(pulses: u32) -> Vec<String> {
+        let mut lines: Vec<Line> = (0..200)
+            .map(|n| {
+                let state = if (100..116).contains(&n) { GateState::Open } else { GateState::Closed };
+                let pulses = if n < 150 { 0 } else { pulses };
+                line_of(n * 5, gate(state, pulses, u8::try_from(n % 15).expect("below 15")))
+            })
+            .collect();
+        let permit = Permit { state: PermitState::Withheld, reason: Reason::None, delivery: 7, lease: 0 };
+        lines.push(line_of(1000, permit.encode(Guard::Dose1, 0)));
+        let verdict = judged(&lines).expect("a verdict");
+        let faults = verdict.log.iter().filter(|entry| entry["event"] == "fault");
+        faults.filter_map(|entry| entry["fault"]["code"].as_str().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn holds_a_gate_that_was_opened_for_a_proof() {
+        assert!(!faults_after_a_proof(0).contains(&"F-102".to_owned()), "{:?}", faults_after_a_proof(0));
+    }
+
+    #[test]
+    fn trips_pulses_that_came_before_the_delivery() {
+        assert!(faults_after_a_proof(3).contains(&"F-101".to_owned()), "{:?}", faults_after_a_proof(3));
     }
 
     #[test]

@@ -285,14 +285,19 @@ impl Account {
     #[must_use]
     pub fn is_closed_in_time(&self, ended: Ticks) -> bool {
         let Some(closed) = self.closed_since() else { return false };
-        let [before, after] = [self.doses_at(ended), self.happened.delivered];
-        let followed = |monitor: usize| after[monitor].minus(before[monitor]).micro_mu();
-        let all = |monitor: usize| after[monitor].micro_mu();
-        let pulses = i64::from(self.most_pulses());
-        if pulses > 0 {
-            let is_half_a_pulse = |monitor| followed(monitor) * 2 * pulses > all(monitor);
-            return self.most_pulses() == self.pulses_at(ended) && !(0..2).any(is_half_a_pulse);
+        let pulses = self.pulses_at(ended);
+        let all = |monitor: usize| self.happened.delivered[monitor].micro_mu();
+        if self.most_pulses() > 0 {
+            // a reading holds the whole charge of the pulses that it counts: what is told later is of no pulse
+            let then = |monitor: usize| self.doses[monitor].iter().find(|(_, counted, _)| *counted >= pulses);
+            let is_half_a_pulse = |monitor: usize| {
+                let then = then(monitor).map_or(0, |(.., dose)| dose.micro_mu());
+                (all(monitor) - then) * 2 * i64::from(pulses) > all(monitor)
+            };
+            return self.most_pulses() == pulses && !(0..2).any(is_half_a_pulse);
         }
+        let before = self.doses_at(ended);
+        let followed = |monitor: usize| all(monitor) - before[monitor].micro_mu();
         let beam_on = i64::from(self.gate.beam_on_centiseconds) * 10;
         let closing = i64::try_from(self.closing.millis()).unwrap_or(i64::MAX);
         let is_more = |monitor| followed(monitor) * beam_on > all(monitor) * closing;
@@ -322,4 +327,57 @@ fn remember<T>(list: &mut Vec<T>, item: T) {
         list.pop();
     }
     list.push(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use beam_core::record::Record;
+    use beam_core::wire::CloseCause;
+
+    use super::*;
+    use crate::config::shipped;
+
+    fn at(millis: u64) -> Ticks {
+        Ticks::ZERO.after(Span::from_millis(millis))
+    }
+
+    fn gate(state: GateState, pulses: u32, beam_on_centiseconds: u16) -> GateStatus {
+        GateStatus { state, cause: CloseCause::None, closed_by: 0, pulses, beam_on_centiseconds }
+    }
+
+    fn dose(at: Ticks, guard: Guard, pulses: u32, milli_mu: i64) -> Entry {
+        let (dose, charge) = (Dose::from_micro_mu(milli_mu * 1000), beam_core::units::Charge::ZERO);
+        let note = Note::Dose { pulses, dose, charge, lease: 0, last: charge };
+        Entry::Guard(Record { at, guard, serial: 0, body: Body::Note(note) })
+    }
+
+    /// Ten pulses of 1 MU by 2000 ms, when these guards would have ended the beam; the gate closes after 20 ms, and monitor 2
+    /// has so much in the end.
+    fn ended_with(pulses: u32, milli_mu: i64) -> bool {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let mut account = Account::new(1, at(1000), &gate(GateState::Open, 0, 0), Vec::new(), &machine);
+        account.gate(at(1900), &gate(GateState::Open, 10, 0));
+        for guard in [Guard::Dose1, Guard::Dose2] {
+            account.add(&dose(at(1910), guard, 10, 10_000));
+        }
+        account.gate(at(2020), &gate(GateState::Latched, 10, 0));
+        account.add(&dose(at(2500), Guard::Dose2, pulses, milli_mu));
+        account.is_closed_in_time(at(2000))
+    }
+
+    #[test]
+    fn holds_less_than_half_a_pulse_after_the_end_and_trips_more_or_a_pulse() {
+        assert!(ended_with(10, 10_000) && ended_with(10, 10_490));
+        assert!(!ended_with(10, 10_600), "charge without a pulse");
+        assert!(!ended_with(11, 10_000), "a pulse without charge");
+    }
+
+    #[test]
+    fn trips_an_end_after_which_the_gate_stayed_open() {
+        let machine = shipped::profile("mobetron").expect("a shipped profile").machine;
+        let mut account = Account::new(1, at(1000), &gate(GateState::Open, 0, 0), Vec::new(), &machine);
+        assert!(!account.is_closed_in_time(at(2000)));
+        account.gate(at(1900), &gate(GateState::Open, 10, 0));
+        assert!(!account.is_closed_in_time(at(2000)));
+    }
 }
