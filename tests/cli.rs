@@ -13,6 +13,10 @@ fn root() -> PathBuf {
 
 /// The program, built once by cargo beside this test, run in a folder that is not the project's.
 fn supervisor(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the program starts")
+}
+
+fn command(arguments: &[&str]) -> Command {
     let tests = std::env::current_exe().expect("a test knows its own path");
     let program = tests.parent().and_then(Path::parent).expect("target/PROFILE").join("beam-supervisor");
     // whatever an earlier build left there may be of yesterday's sources
@@ -25,7 +29,9 @@ fn supervisor(arguments: &[&str]) -> Output {
         build.expect("cargo starts").success()
     });
     assert!(built, "the program does not build");
-    Command::new(program).args(arguments).current_dir(std::env::temp_dir()).output().expect("the program starts")
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(std::env::temp_dir());
+    command
 }
 
 fn code(output: &Output) -> i32 {
@@ -132,6 +138,9 @@ fn usage_and_missing_files_have_their_exit_codes() {
         (vec!["check", "/missing.toml"], 78, ""),
         (vec!["replay", &plan, "--config", &profile, "--plan", &plan], 78, "is no candump line"),
         (vec!["faults", "F-000"], 1, "no such fault"),
+        (vec!["simulate", "--deliveries", "0"], 2, "--deliveries"),
+        (vec!["latency", "--plot", "picture.png"], 2, "let its name end in .svg"),
+        (vec!["demo", "--fast", "--records", "/proc/nowhere"], 1, "/proc/nowhere: "),
     ] {
         let output = supervisor(&arguments);
         assert_eq!(code(&output), expected, "{arguments:?}: {}", errors(&output));
@@ -220,4 +229,53 @@ fn a_measurement_of_latency_agrees_with_itself_whatever_the_times_are() {
     let output = supervisor(&["latency", "--machine", "cobalt"]);
     assert_eq!(code(&output), 2);
     assert!(errors(&output).contains("there is no machine `cobalt`"), "{}", errors(&output));
+}
+
+#[test]
+fn a_fault_is_found_however_its_code_is_typed() {
+    for code in ["F-803", "f-803", "F803", "803", "guard-late"] {
+        let output = supervisor(&["faults", code]);
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with("F-803 guard-late"), "{code}: {output:?}");
+    }
+}
+
+#[test]
+fn a_reader_who_has_left_and_a_full_disk_change_no_exit_code() {
+    for (arguments, expected) in
+        [(vec!["check", "/missing.toml"], 78), (vec!["demo", "--fast"], 0), (vec!["faults"], 0)]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        for output in [std::process::Stdio::from(writer), full.into()] {
+            let ended = command(&arguments).stdout(output).output().expect("it runs");
+            assert_eq!(code(&ended), expected, "{arguments:?}: {}", errors(&ended));
+            assert!(!errors(&ended).contains("panicked"), "{}", errors(&ended));
+        }
+    }
+}
+
+#[test]
+fn whatever_units_alerts_and_documents_tell_people_to_type_is_a_command() {
+    let mut told = 0;
+    for file in [
+        "README.md",
+        "configs/prometheus/alerts.yml",
+        "systemd/beam-supervisor.service",
+        "systemd/beam-supervisor-observe.service",
+        "tests/vm/README.md",
+    ] {
+        let text = fs::read_to_string(path(file)).expect(file);
+        for (at, _) in text.match_indices("beam-supervisor ") {
+            let is_command = ["`", "/usr/bin/", "release/"].iter().any(|before| text[..at].ends_with(before));
+            let word = text[at..].split_whitespace().nth(1).unwrap_or_default();
+            let word = word.split(|one: char| !one.is_ascii_lowercase()).next().unwrap_or_default();
+            if is_command && !word.is_empty() {
+                let known = supervisor(&[word, "--help"]);
+                assert_eq!(code(&known), 0, "{file} names `beam-supervisor {word}`: {}", errors(&known));
+                told += 1;
+            }
+        }
+    }
+    assert!(told >= 5, "{told} commands were found");
 }

@@ -273,3 +273,26 @@ fn the_service_finds_its_profile_from_the_place_of_its_file() {
     assert_eq!(site.interfaces(), ["can0", "can1"]);
     assert!(site.threads.iter().all(|thread| thread.priority >= 1 && thread.cpu.is_none()));
 }
+
+#[test]
+fn a_service_that_only_observes_shares_nothing_with_the_one_that_governs() {
+    let (site, profile) = load_site(&configs().join("supervisor.toml")).expect("it is good");
+    let (observer, other) = load_site(&configs().join("observe.toml")).expect("it is good");
+    assert_eq!((&profile.name, site.interfaces()), (&other.name, observer.interfaces()));
+    assert_ne!(site.state_directory, observer.state_directory);
+    assert_ne!(site.records_directory, observer.records_directory);
+    assert_ne!(site.metrics_listen, observer.metrics_listen);
+    let lowest = site.threads.iter().map(|thread| thread.priority).min();
+    assert!(observer.threads.iter().map(|thread| thread.priority).max() < lowest, "its guards wait for the others");
+    // the ports that systemd hands in, and that Prometheus asks
+    for (unit, job, address) in [
+        ("beam-supervisor.socket", "beam-supervisor", site.metrics_listen),
+        ("beam-supervisor-observe.socket", "beam-observer", observer.metrics_listen),
+    ] {
+        let text = |path: &str| std::fs::read_to_string(configs().join(path)).expect("it is there");
+        assert!(text(&format!("../systemd/{unit}")).contains(&format!("ListenStream={address}")), "{unit}");
+        let scraped = text("prometheus/prometheus.yml");
+        let job = scraped.split("job_name: ").find(|part| part.starts_with(&format!("{job}\n"))).expect("a job");
+        assert!(job.contains(&format!("\"{address}\"")), "{job}");
+    }
+}

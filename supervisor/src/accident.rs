@@ -60,11 +60,11 @@ fn list(as_json: bool) {
                 "check": scenario.check, "verdict": scenario.expect.verdict,
             })
         };
-        println!("{:#}", Value::Array(read.iter().map(entry).collect()));
+        say!("{:#}", Value::Array(read.iter().map(entry).collect()));
         return;
     }
     for scenario in &read {
-        println!("{:<32} {} ({})", scenario.name, scenario.title, scenario.expect.verdict.name());
+        say!("{:<32} {} ({})", scenario.name, scenario.title, scenario.expect.verdict.name());
     }
 }
 
@@ -73,13 +73,13 @@ fn replay(shipped: &ShippedScenario, arguments: &cli::Demo) -> Result<(Scenario,
         |problems: Vec<crate::config::Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let scenario = shipped.read().map_err(told)?;
     if !arguments.json {
-        println!("{}", scenario::story(&scenario));
+        say!("{}", scenario::story(&scenario));
     }
     let played = if arguments.fast { scenario::play(&scenario)? } else { at_the_speed_of_a_clock(&scenario)? };
     if arguments.json {
-        println!("{:#}", scenario::json(&scenario, &played));
+        say!("{:#}", scenario::json(&scenario, &played));
     } else {
-        print!("{}", scenario::text(&scenario, &played));
+        say_text!("{}", scenario::text(&scenario, &played));
     }
     Ok((scenario, played))
 }

@@ -120,7 +120,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// How many deliveries.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub deliveries: u64,
     /// Seed of the first delivery; the others count up from it.
     #[arg(long, default_value_t = 1)]

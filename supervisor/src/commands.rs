@@ -122,19 +122,19 @@ fn list_injections(as_json: bool) {
             .iter()
             .map(|fault| json!({ "name": fault.name(), "description": fault.description(), "ends": fault.expected() }))
             .collect();
-        println!("{}", pretty(&Value::Array(all)));
+        say!("{}", pretty(&Value::Array(all)));
         return;
     }
     for fault in Injection::ALL {
-        println!("{:<32} {}\n{:<32}   ends it: {}", fault.name(), fault.description(), "", fault.expected());
+        say!("{:<32} {}\n{:<32}   ends it: {}", fault.name(), fault.description(), "", fault.expected());
     }
 }
 
 fn print(report: &Report, as_json: bool) {
     if as_json {
-        println!("{}", report.json());
+        say!("{}", report.json());
     } else {
-        print!("{}", report.text());
+        say_text!("{}", report.text());
     }
 }
 
@@ -277,9 +277,9 @@ pub fn check(arguments: &cli::Check) -> u8 {
     }
     let report = config::check_files(&arguments.files);
     if arguments.json {
-        println!("{}", pretty(&report.to_json()));
+        say!("{}", pretty(&report.to_json()));
     } else {
-        print!("{report}");
+        say_text!("{report}");
     }
     if report.is_good() { exit::DONE } else { exit::CONFIGURATION }
 }
@@ -299,12 +299,12 @@ fn judge_again(arguments: &cli::Replay) -> Result<u8, Failure> {
     let report = &verdict.report;
     if arguments.json {
         let document = json!({ "report": report, "frames": verdict.frames, "log": verdict.log });
-        println!("{}", pretty(&document));
+        say!("{}", pretty(&document));
     } else {
-        print!("{}", report.text());
-        println!("  {:<20} {}", "frames judged", verdict.frames);
+        say_text!("{}", report.text());
+        say!("  {:<20} {}", "frames judged", verdict.frames);
         for line in &verdict.log {
-            println!("  {line}");
+            say!("  {line}");
         }
     }
     Ok(if report.fault.is_none() { exit::DONE } else { exit::TRIPPED })
@@ -328,22 +328,24 @@ fn profile_for_replay(path: &Path) -> Result<(config::Profile, [String; 2]), Fai
 #[must_use]
 pub fn faults(arguments: &cli::Faults) -> u8 {
     let asked = |fault: &Fault| {
-        arguments.code.as_ref().is_none_or(|code| code.eq_ignore_ascii_case(fault.code()) || code == fault.name())
+        // as it is shown, as it is typed in a hurry (f803, 803), or by its name
+        let digits = |code: &str| code.trim_start_matches(['F', 'f', '-']).to_owned();
+        arguments.code.as_ref().is_none_or(|code| digits(code) == digits(fault.code()) || code == fault.name())
     };
     let found: Vec<Fault> = Fault::ALL.iter().copied().filter(asked).collect();
     if found.is_empty() {
         return fail(exit::FAILED, "faults: there is no such fault\n    fix: `beam-supervisor faults` lists them all");
     }
     if arguments.json {
-        println!("{}", pretty(&Value::Array(found.into_iter().map(fault_entry).collect())));
+        say!("{}", pretty(&Value::Array(found.into_iter().map(fault_entry).collect())));
         return exit::DONE;
     }
     for fault in found {
-        println!("{} {} ({})", fault.code(), fault.name(), fault.group().name());
-        println!("    what happened: {}", fault.cause());
-        println!("    operator:      {}", fault.action());
-        println!("    cleared by:    {}; {}", cleared_by(fault), resume(fault));
-        println!("    serves:        {} {}", fault.requirement().id(), fault.requirement().sentence());
+        say!("{} {} ({})", fault.code(), fault.name(), fault.group().name());
+        say!("    what happened: {}", fault.cause());
+        say!("    operator:      {}", fault.action());
+        say!("    cleared by:    {}; {}", cleared_by(fault), resume(fault));
+        say!("    serves:        {} {}", fault.requirement().id(), fault.requirement().sentence());
     }
     exit::DONE
 }

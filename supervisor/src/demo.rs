@@ -206,8 +206,12 @@ fn finish_record(recorder: Option<Recorder>, report: &mut Report) -> io::Result<
 
 impl Wish {
     fn recorder(&self, now: Ticks) -> io::Result<Option<Recorder>> {
-        let start =
-            |directory: &PathBuf| Recorder::start(directory, IDS.1, ["can0".to_owned(), "can1".to_owned()], now);
+        let start = |directory: &PathBuf| {
+            Recorder::start(directory, IDS.1, ["can0".to_owned(), "can1".to_owned()], now).map_err(|error| {
+                let text = format!("{}: {error}\n    fix: choose another folder for --records", directory.display());
+                io::Error::new(error.kind(), text)
+            })
+        };
         self.records.as_ref().map(start).transpose()
     }
 }

@@ -58,6 +58,8 @@ pub struct Wish {
     pub machine_name: String,
     /// The profile's machine.
     pub machine: Machine,
+    /// Whether its profile requires real-time scheduling.
+    pub requires_real_time: bool,
     /// What the guards' threads wish for, in the order of [`Guard::ALL`].
     pub threads: [ThreadWish; 4],
     /// For how long.
@@ -163,7 +165,8 @@ pub fn measure(wish: &Wish, signals: &SignalFd, mut show: impl FnMut(&Far)) -> i
     }
     drop(open_until_the_guards_end);
     refused.extend(peer_refused);
-    let measured = Measured { refused: !refused.is_empty(), interrupted, ..measured(&guards, &answers) };
+    let (refused_any, requires_real_time) = (!refused.is_empty(), wish.requires_real_time);
+    let measured = Measured { refused: refused_any, requires_real_time, interrupted, ..measured(&guards, &answers) };
     let verdict = judge(&measured, &wish.machine);
     let (host, refusals) = (Host::read(), each_once(&refused));
     Ok(Measurement { host, elapsed, interrupted, refusals, guards, answers, fault, verdict })
@@ -181,6 +184,7 @@ fn measured(guards: &[GuardSeen], answers: &Answers) -> Measured {
         interrupted: false,
         broke_off: answers.ended.is_some(),
         refused: false,
+        requires_real_time: false,
     }
 }
 

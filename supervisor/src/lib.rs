@@ -1,6 +1,9 @@
 //! The shell around the decision: threads, rings, files, sockets and the command line. It decides nothing about a beam; that
 //! is all in `beam-core`. What may run in a real-time thread is in [`hot`] and nowhere else.
 
+#[macro_use]
+mod say;
+
 pub mod accident;
 pub mod air_file;
 pub mod autopilot;

@@ -114,6 +114,7 @@ fn compare(asked: Asked, busy: bool) -> io::Result<(Histogram, Histogram)> {
     let machine = shipped::profile(MACHINE).ok_or_else(|| io::Error::other("no such machine"))?.machine;
     let period = machine.timing.permit;
     let wish = Wish {
+        requires_real_time: false,
         machine_name: MACHINE.to_owned(),
         machine,
         threads: [ThreadWish::guard(asked.priority, None); 4],

@@ -38,11 +38,11 @@ fn look(arguments: &cli::Check) -> Result<u8, Failure> {
         if arguments.json {
             told.push(tell::to_json(interface, &seen, &found));
         } else {
-            print!("{}", tell::text(interface, &seen, expected, &found));
+            say_text!("{}", tell::text(interface, &seen, expected, &found));
         }
     }
     if arguments.json {
-        println!("{}", pretty(&Value::Array(told)));
+        say!("{}", pretty(&Value::Array(told)));
     }
     Ok(match (unheard, findings) {
         (0, 0) => exit::DONE,

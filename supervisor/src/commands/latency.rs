@@ -9,7 +9,7 @@ use beam_drivers::realtime::ThreadWish;
 
 use super::{Failure, code, fail, pretty, wrong};
 use crate::cli;
-use crate::config::{self, Profile, shipped};
+use crate::config::{self, Profile, RealTime, shipped};
 use crate::describe::seconds;
 use crate::latency::{Far, Measurement, Wish, measure, plot, tell, verdict};
 use crate::run;
@@ -56,9 +56,9 @@ fn measure_all(arguments: &cli::Latency) -> Result<u8, Failure> {
         fs::write(path, picture(&wish, &seen)).map_err(|error| unwritable(path, &error))?;
     }
     if arguments.json {
-        println!("{}", pretty(&tell::to_json(&wish, &seen)));
+        say!("{}", pretty(&tell::to_json(&wish, &seen)));
     } else {
-        print!("{}", tell::text(&wish, &seen, arguments.histogram));
+        say_text!("{}", tell::text(&wish, &seen, arguments.histogram));
     }
     Ok(if seen.verdict.is_fit() { exit::DONE } else { exit::FAILED })
 }
@@ -68,6 +68,10 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn wish_of(arguments: &cli::Latency) -> Result<Wish, Failure> {
+    if let Some(path) = arguments.plot.as_ref().filter(|path| path.extension().is_none_or(|end| end != "svg")) {
+        let what = format!("latency: {}: the picture is an SVG\n    fix: let its name end in .svg", path.display());
+        return Err(fail(exit::USAGE, what));
+    }
     let mut threads = PRIORITIES.map(|priority| ThreadWish::guard(priority, None));
     let mut profile = None;
     if let Some(path) = &arguments.config {
@@ -82,6 +86,7 @@ fn wish_of(arguments: &cli::Latency) -> Result<Wish, Failure> {
     };
     Ok(Wish {
         machine_name: profile.name,
+        requires_real_time: profile.real_time == RealTime::Required,
         machine: profile.machine,
         threads,
         span: Span::from_secs(arguments.seconds),

@@ -29,7 +29,7 @@ use crate::simulate::{Campaign, Faults, Run, Wish, campaign};
 pub fn simulate(arguments: &cli::Simulate) -> u8 {
     if arguments.faults == "list" {
         for kind in kinds() {
-            println!("{kind}");
+            say!("{kind}");
         }
         return exit::DONE;
     }
@@ -66,7 +66,7 @@ fn simulate_all(arguments: &cli::Simulate) -> Result<u8, Failure> {
         log.finish().map_err(|error| unwritable(path, &error))?;
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&campaign).unwrap_or_default());
+        say!("{}", serde_json::to_string_pretty(&campaign).unwrap_or_default());
     } else {
         print_campaign(&campaign, arguments);
     }
@@ -164,36 +164,36 @@ impl Lines {
 
 fn print_campaign(campaign: &Campaign, arguments: &cli::Simulate) {
     let table = &campaign.table;
-    println!("{:<34} {:>8}  ended, or found first", "befell", "times");
+    say!("{:<34} {:>8}  ended, or found first", "befell", "times");
     for (kind, outcomes) in &table.injected {
-        println!("{kind:<34} {:>8}  {}", outcomes.values().sum::<u64>(), list(outcomes));
+        say!("{kind:<34} {:>8}  {}", outcomes.values().sum::<u64>(), list(outcomes));
     }
     let never = table.never_injected();
     let (pairs, exercised) = table.pairs_exercised();
     if arguments.faults == "all" {
         let least = table.pairs.values().min().copied().unwrap_or(0);
         let most = table.pairs.iter().max_by_key(|(_, times)| **times);
-        println!(
+        say!(
             "\nnever      {}",
             if never.is_empty() { "nothing: every kind befell a run".to_owned() } else { never.join(", ") }
         );
-        println!(
+        say!(
             "pairs      {exercised} of {pairs} kinds of pairs, {} to {} times each (all with --json)",
             if exercised == pairs { least } else { 0 },
             most.map_or(0, |(_, times)| *times)
         );
     }
     print_lengths(table);
-    println!("ended by   {}", list(&table.ended_by));
-    println!("found by   {}", list(&table.found_by));
-    println!("found      {}", list(&table.faults_found));
-    println!("machines   {}", list(&table.machines));
+    say!("ended by   {}", list(&table.ended_by));
+    say!("found by   {}", list(&table.found_by));
+    say!("found      {}", list(&table.faults_found));
+    say!("machines   {}", list(&table.machines));
     print_cost(campaign);
     if arguments.faults == "none" {
-        println!("worst landing of monitor 1: {:.4} pulses from the preset", table.worst_landing_pulses);
+        say!("worst landing of monitor 1: {:.4} pulses from the preset", table.worst_landing_pulses);
     }
     let verdict = if campaign.broken.is_empty() { "no promise broken" } else { "PROMISES BROKEN" };
-    println!("{verdict}: {} of {} deliveries (first seed {})", campaign.broken.len(), table.deliveries, arguments.seed);
+    say!("{verdict}: {} of {} deliveries (first seed {})", campaign.broken.len(), table.deliveries, arguments.seed);
 }
 
 fn list<K: Display>(counts: &BTreeMap<K, u64>) -> String {
@@ -208,13 +208,13 @@ fn print_lengths(table: &Table) {
         let count = table.lengths.get(&most).copied().unwrap_or(0);
         format!("<= {most}: {:.1} %", 100.0 * count as f64 / table.deliveries.max(1) as f64)
     });
-    println!("plans      in pulses: {}", lengths.join(", "));
+    say!("plans      in pulses: {}", lengths.join(", "));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people to read")]
 fn print_cost(campaign: &Campaign) {
     let Campaign { table, elapsed_s, processor_s, cores, .. } = campaign;
-    println!(
+    say!(
         "{} deliveries, {} pulses, {} guard steps in {elapsed_s:.2} s on {cores} cores, {processor_s:.2} s of processor time: \
          {:.0} deliveries and {:.2} million steps for each second of a core",
         table.deliveries,

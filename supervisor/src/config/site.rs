@@ -168,12 +168,12 @@ fn read_directory(top: &Section<'_, '_>, key: &'static str, meaning: &str) -> Op
 }
 
 fn read_address(top: &Section<'_, '_>) -> Option<SocketAddr> {
-    let meaning = "where metrics are served when no socket is handed in, as in \"127.0.0.1:9477\"";
+    let meaning = "where metrics are served when no socket is handed in, as in \"127.0.0.1:9750\"";
     let text = top.text("metrics-listen", meaning)?;
     let address = text.parse().ok();
     if address.is_none() {
         let what = format!("`metrics-listen` = \"{text}\" is no address with a port");
-        top.problem("metrics-listen", what, "write an IP address and a port, as in \"127.0.0.1:9477\"");
+        top.problem("metrics-listen", what, "write an IP address and a port, as in \"127.0.0.1:9750\"");
     }
     address
 }

@@ -47,6 +47,8 @@ pub struct Measured {
     pub broke_off: bool,
     /// Whether the kernel refused anything that makes a guard real-time.
     pub refused: bool,
+    /// Whether the profile requires all of that.
+    pub requires_real_time: bool,
 }
 
 /// What follows from it.
@@ -74,7 +76,7 @@ impl Verdict {
     pub fn headline(&self) -> String {
         match self.pulse_rate_hz {
             Some(rate) if self.is_fit() => format!("fit for {rate} Hz"),
-            Some(rate) if self.fits_profile => format!("not known: too little was measured, so far fit for {rate} Hz"),
+            Some(rate) if self.fits_profile => format!("not known, so far fit for {rate} Hz"),
             _ => "not fit".to_owned(),
         }
     }
@@ -88,6 +90,14 @@ fn round_trip(frame_to_permit: Span, lateness: Span) -> Span {
 /// Whether a round trip leaves a quarter of `period` free.
 fn fits(round_trip: Span, period: Span) -> bool {
     round_trip.times(4) <= period.times(3)
+}
+
+/// What that time is enough for where each pulse waits for the one before it, and for what it is not.
+fn pulse_by_pulse(pulse_rate_hz: Option<u32>) -> String {
+    let allows = |rate: u32| format!("{rate} Hz allows {}", millis(Span::from_secs(3).over(4 * u64::from(rate))));
+    let next = PULSE_RATES.into_iter().find(|rate| pulse_rate_hz.is_none_or(|fit| *rate > fit));
+    let parts: Vec<String> = pulse_rate_hz.into_iter().chain(next).map(allows).collect();
+    format!("of 3/4 of a pulse period, where each pulse waits for the one before it: {}", parts.join(", "))
 }
 
 /// A span in ms as text.
@@ -113,12 +123,13 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
     let pulse_rate_hz =
         PULSE_RATES.into_iter().rev().find(|rate| fits(trip, Span::from_secs(1).over(u64::from(*rate))));
     reasons.push(format!(
-        "{} from frame to permit (99.99 %) + {} worst wake-up + {} on the wires = {}; it may take 3/4 of a pulse period",
+        "{} from frame to permit (99.99 %) + {} worst wake-up + {} on the wires = {}",
         millis(answer),
         millis(lateness),
         millis(BUS_TIME),
         millis(trip)
     ));
+    reasons.push(pulse_by_pulse(pulse_rate_hz));
     let budget = machine.timing.lateness_budget;
     let punctual = lateness <= budget;
     let compared = if punctual { "within" } else { "over" };
@@ -166,14 +177,12 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
         reasons.push("the guard gave no further lease before the measurement was over".to_owned());
     }
     if measured.refused {
-        reasons.push(
-            "this is a verdict on ordinary scheduling: the service would have the rights that are refused here"
-                .to_owned(),
-        );
+        reasons.push("this was measured without rights that the service would have".to_owned());
     }
     let is_whole = !measured.broke_off && measured.frames_refused == 0;
     let fits_profile = punctual && in_step && is_fresh && is_whole && pulse_rate_hz.is_some();
-    let is_known = measured.frames >= FRAMES_FOR_PERCENTILE && !measured.interrupted;
+    let is_as_in_service = !(measured.refused && measured.requires_real_time);
+    let is_known = measured.frames >= FRAMES_FOR_PERCENTILE && !measured.interrupted && is_as_in_service;
     Verdict { pulse_rate_hz, fits_profile, is_known, reasons }
 }
 
@@ -196,6 +205,7 @@ mod tests {
             interrupted: false,
             broke_off: false,
             refused: false,
+            requires_real_time: false,
         }
     }
 
@@ -283,6 +293,12 @@ mod tests {
         let says = |measured: Measured, word: &str| judge(&measured, &machine).reasons.iter().any(|r| r.contains(word));
         let good = measured(50, 50);
         assert!(!says(good, "too few") && says(Measured { frames: 9_999, ..good }, "too few"));
-        assert!(!says(good, "ordinary") && says(Measured { refused: true, ..good }, "ordinary"));
+        let refused = Measured { refused: true, ..good };
+        assert!(!says(good, "without rights") && says(refused, "without rights"));
+        assert!(judge(&refused, &machine).is_fit(), "a bench may have none");
+        assert!(!judge(&Measured { requires_real_time: true, ..refused }, &machine).is_fit());
+        assert!(judge(&Measured { requires_real_time: true, ..good }, &machine).is_fit());
+        assert!(says(measured(11_959, 100), "50 Hz allows 15.000 ms, 60 Hz allows 12.500 ms"));
+        assert!(says(measured(1_000_000, 0), "5 Hz allows 150.000 ms"));
     }
 }
