@@ -102,6 +102,19 @@ fn a_fault_trips_the_demo_and_the_report_says_who_and_how_many_pulses_later() {
 }
 
 #[test]
+fn a_fault_that_ended_nothing_is_said_to_have_ended_nothing() {
+    for (fault, said) in [
+        ("mon1-stuck@99999", "a pulse that was never fired"),
+        ("gate-lease-dead-dose1@100", "nothing ended by it"),
+        ("beam-charge-zero@100", "nothing ended by it"),
+    ] {
+        let output = supervisor(&["demo", "--fast", "--fault", fault]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(code(&output) == 0 && text.contains(said), "{fault}: {text}");
+    }
+}
+
+#[test]
 fn bad_input_is_told_whole_and_arms_nothing() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let plan = folder.path().join("plan.toml");

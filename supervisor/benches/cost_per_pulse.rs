@@ -15,6 +15,7 @@
 
 mod at_rate;
 mod host;
+mod words;
 
 use std::io;
 use std::process::ExitCode;
@@ -128,7 +129,7 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    match measure(std::env::args().any(|word| word == "--json")) {
+    match words::only(&["--json"]).and_then(|()| measure(std::env::args().any(|word| word == "--json"))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cost_per_pulse: {error}");

@@ -14,6 +14,7 @@
 mod at_rate;
 mod host;
 mod load;
+mod words;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<bool, String> {
+    words::only(&["--repeats", "--idle", "--json"])?;
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
     let has = |wanted: &str| words.iter().any(|word| word == wanted);
     let repeats = match words.iter().position(|word| word == "--repeats") {

@@ -15,6 +15,7 @@
 
 mod at_rate;
 mod host;
+mod words;
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<bool, String> {
+    words::only(&["--seconds", "--json"])?;
     let words: Vec<String> = env::args().skip(1).collect();
     let seconds = match words.iter().position(|word| word == "--seconds") {
         Some(at) => {

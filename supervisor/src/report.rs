@@ -193,6 +193,19 @@ impl Report {
         serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
     }
 
+    /// What came of a fault that was put in, with so many pulses from it on.
+    fn after_the_fault(&self, pulses: u64) -> String {
+        match pulses.checked_sub(1) {
+            None => "nothing: it was to come at a pulse that was never fired".to_owned(),
+            Some(_) if self.is_as_planned() => {
+                "nothing ended by it: it needs another moment of the delivery or another machine, see `--fault list`"
+                    .to_owned()
+            }
+            Some(1) => "1 pulse followed the first faulty one".to_owned(),
+            Some(later) => format!("{later} pulses followed the first faulty one"),
+        }
+    }
+
     /// The report for a person.
     #[must_use]
     pub fn text(&self) -> String {
@@ -246,9 +259,7 @@ impl Report {
                 ),
             );
             if let Some(pulses) = simulated.pulses_from_fault {
-                let later = pulses.saturating_sub(1);
-                let noun = if later == 1 { "pulse" } else { "pulses" };
-                line("after the fault", format!("{later} {noun} followed the first faulty one"));
+                line("after the fault", self.after_the_fault(pulses));
             }
         }
         if let (Some(lateness), Some(latency)) = (self.worst_guard_lateness_s, self.worst_frame_to_permit_s) {
