@@ -49,6 +49,7 @@ def main():
     must(max(apart) < 0.0005, f"delivered: observed {happened['delivered_mu']}, governed {governed['delivered_mu']} MU")
     must(would["ended_by"] == governed["ended_by"] and would["fault"] is None and not would["inhibited_by"],
          f"would have been ended by {would['ended_by']}, was ended by {governed['ended_by']}; faults {would['faults']}")
+    must(observed["is_the_same"] and not observed["doubts"], f"{observed['verdict']} Doubts: {observed['doubts']}")
     must(would["pulses"] == peer["pulses"], f"would have been ended after pulse {would['pulses']} of {peer['pulses']}")
     seen, wrong = permits_out_of_turn(log)
     must(seen > 0 and wrong == 0, f"{seen} permits on the buses, {wrong} out of turn")

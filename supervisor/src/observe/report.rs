@@ -166,10 +166,18 @@ impl ObservedReport {
         as_planned && self.afterwards.as_ref().is_some_and(nothing_followed) && self.doubts.is_empty()
     }
 
-    /// The report as JSON.
+    /// The report as JSON, with its verdict.
     #[must_use]
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            verdict: String,
+            is_the_same: bool,
+            #[serde(flatten)]
+            report: &'a ObservedReport,
+        }
+        let whole = Whole { verdict: self.verdict(), is_the_same: self.is_the_same(), report: self };
+        serde_json::to_string_pretty(&whole).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
     }
 
     /// The report for a person.
