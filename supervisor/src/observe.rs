@@ -42,6 +42,7 @@ pub mod report;
 pub mod service;
 mod sift;
 pub mod surroundings;
+mod tell;
 pub mod watching;
 
 use account::Account;

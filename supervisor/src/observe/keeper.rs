@@ -20,7 +20,8 @@ use crate::watch::feed;
 
 use super::Told;
 use super::account::Account;
-use super::report::{ObservedReport, name_of};
+use super::report::ObservedReport;
+use super::tell::name_of;
 
 /// Where beam and deliveries are noted that no record is about.
 const OUTSIDE: &str = "observed-outside.jsonl";
