@@ -110,10 +110,12 @@ impl Onlooker {
         }
     }
 
-    /// Hears all of a recording and waits for `more` after it; the accounts that were given by then.
+    /// Hears all of a recording, after whatever it heard before, and waits for `more` after it; the accounts that were given by
+    /// then.
     pub fn hear_all(&mut self, frames: &[(Ticks, Bus, Frame)], more: Span) -> Vec<Account> {
+        let before = self.now.since(Ticks::ZERO);
         for (at, bus, frame) in frames {
-            self.hear(*at, *bus, frame);
+            self.hear(at.after(before), *bus, frame);
         }
         self.pass_time(self.now.after(more));
         self.accounts()
