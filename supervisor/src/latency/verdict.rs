@@ -75,8 +75,8 @@ impl Verdict {
     #[must_use]
     pub fn headline(&self) -> String {
         match self.pulse_rate_hz {
-            Some(rate) if self.is_fit() => format!("fit for {rate} Hz"),
-            Some(rate) if self.fits_profile => format!("not known, so far fit for {rate} Hz"),
+            Some(rate) if self.is_fit() => format!("fit for {rate} Hz pulse by pulse"),
+            Some(rate) if self.fits_profile => format!("not known, so far fit for {rate} Hz pulse by pulse"),
             _ => "not fit".to_owned(),
         }
     }
@@ -144,7 +144,10 @@ pub fn judge(measured: &Measured, machine: &Machine) -> Verdict {
             let fits = fits(trip, period.times(u64::from(window)));
             let rate = 1.0 / crate::describe::seconds(period);
             let can = if fits { "can" } else { "cannot" };
-            reasons.push(format!("the profile's {rate:.0} Hz with a window of {window} {can} be kept"));
+            reasons.push(format!(
+                "the profile's own {rate:.0} Hz {can} be kept: it lets {window} pulse{} be under way",
+                if window == 1 { "" } else { "s" }
+            ));
             fits
         }
         Beam::Continuous => {
@@ -264,7 +267,7 @@ mod tests {
         let machine = machine("mobetron");
         let stale_after = machine.timing.stale_after;
         let longest = |longest_answer| judge(&Measured { longest_answer, ..measured(50, 50) }, &machine);
-        assert_eq!(longest(Some(stale_after)).headline(), "fit for 1000 Hz");
+        assert_eq!(longest(Some(stale_after)).headline(), "fit for 1000 Hz pulse by pulse");
         for late in [Some(stale_after.plus(Span::from_nanos(1))), None] {
             let verdict = longest(late);
             assert!(!verdict.is_fit() && verdict.headline() == "not fit", "{verdict:?}");
