@@ -4,7 +4,7 @@
 
 use crate::fault::Fault;
 use crate::guard::nanos;
-use crate::machine::{Machine, Timing};
+use crate::machine::Machine;
 use crate::note::FaultReport;
 use crate::units::{Charge, Span, Ticks};
 use crate::wire::{GateState, GateStatus};
@@ -49,8 +49,7 @@ impl BeamOff {
     pub const fn new(machine: &Machine) -> Self {
         let [first, second] = machine.monitors;
         Self {
-            // frames of the last pulse may still be under way
-            settle: machine.timing.agreement.plus(machine.timing.dose.times(Timing::STALE_PERIODS)),
+            settle: machine.timing.settling(),
             leakage: [first.leakage_block, second.leakage_block],
             // before anybody has planned anything: no machine's pulse is over full scale / 2.5, or `check` refuses it
             pulse: [first.full_scale.percent(40), second.full_scale.percent(40)],

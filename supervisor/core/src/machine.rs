@@ -33,6 +33,12 @@ pub struct Timing {
 impl Timing {
     /// Periods after which a frame is stale.
     pub const STALE_PERIODS: u64 = 3;
+
+    /// How long frames of the last pulse may still be under way after the beam went off.
+    #[must_use]
+    pub const fn settling(&self) -> Span {
+        self.agreement.plus(self.dose.times(Self::STALE_PERIODS))
+    }
 }
 
 /// Where the dose lands.

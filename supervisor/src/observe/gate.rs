@@ -2,7 +2,7 @@
 //! a time, because what both say comes twice and not at the same moment.
 
 use beam_core::frame::{Arrival, Bus, Frame, Receiver};
-use beam_core::machine::{Machine, Timing};
+use beam_core::machine::Machine;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{GATE_STATUS, GateState, GateStatus};
 
@@ -31,8 +31,7 @@ impl GateWatch {
             leading: Bus::A,
             heard: Ticks::ZERO,
             silence: timing.gate.times(SILENCE_PERIODS),
-            // what the guards wait, too, for frames that are under way when the beam goes off
-            settle: timing.agreement.plus(timing.dose.times(Timing::STALE_PERIODS)),
+            settle: timing.settling(),
             receivers: [Receiver::new(); 2],
             last: None,
             closed_since: None,
