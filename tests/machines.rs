@@ -1,7 +1,7 @@
 //! Trial machines, one for each kind of beam that the guards must hold, built by hand.
 
 use beam_core::frame::Bus;
-use beam_core::limits::{backup, charge_for, expected_time, time_limit};
+use beam_core::limits::{backup, charge_for, expected_time, pulse_limit, time_limit};
 use beam_core::machine::{
     Beam, BeamChargeSensor, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing,
 };
@@ -114,6 +114,8 @@ impl Trial {
             pulse_dose: self.pulse,
             dose_per_second,
             time_limit: time_limit(expected_time(preset, dose_per_second)),
+            pulse_limit: if self.is_pulsed() { pulse_limit(preset, self.pulse) } else { u32::MAX },
+            pulses: None,
             beam_charge: self.machine.beam_charge.map(|_| BEAM_CHARGE),
             set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
         }

@@ -1,7 +1,7 @@
 //! A machine and a plan made ready for the guards: the integers that they judge by, and what people want to read.
 
 use beam_core::air::AirFactor;
-use beam_core::limits::{backup, charge_for, expected_time, time_limit};
+use beam_core::limits::{backup, charge_for, expected_time, pulse_limit, time_limit};
 use beam_core::machine::{Beam, Machine, Order, SetUp};
 use beam_core::units::{Charge, Dose, Span};
 use beam_core::wire::Docking;
@@ -23,6 +23,8 @@ pub struct Prepared {
     pub order: Order,
     /// The plan as people read it.
     pub planned: Planned,
+    /// The monitor units by the plan's independent calculation, from which the backup is made.
+    pub check: Dose,
     /// What is to be said of machine and plan: a bench's stretched periods, one bus for all, a lower protection.
     pub notices: Vec<String>,
     /// By how much periods are stretched.
@@ -45,6 +47,7 @@ impl Prepared {
         let expectation = config::expectation(profile, plan);
         let mut prepared = Self::without_plan(profile);
         prepared.order = order;
+        prepared.check = config::independent_dose(plan);
         prepared.planned = Planned {
             machine: profile.name.clone(),
             field: plan.field,
@@ -71,6 +74,8 @@ impl Prepared {
             pulse_dose: Dose::ZERO,
             dose_per_second: Dose::ZERO,
             time_limit: Span::ZERO,
+            pulse_limit: 0,
+            pulses: None,
             beam_charge: None,
             set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::Undocked },
         };
@@ -91,6 +96,7 @@ impl Prepared {
             machine: profile.machine,
             order: nothing,
             planned,
+            check: Dose::ZERO,
             notices: profile
                 .notices
                 .iter()
@@ -128,15 +134,30 @@ impl Prepared {
         other
     }
 
+    /// The independent value for another preset: in the same proportion as the plan's two values.
+    fn check_for(&self, preset: Dose) -> Dose {
+        let [first, _] = self.machine.monitors;
+        let planned = first.dose_per_charge.dose(self.order.preset);
+        let check = i128::from(preset.micro_mu()) * i128::from(self.check.micro_mu());
+        let check = check.checked_div(i128::from(planned.micro_mu())).and_then(|check| i64::try_from(check).ok());
+        Dose::from_micro_mu(check.unwrap_or(0))
+    }
+
     /// The same machine and set-up with another preset and the limits that follow from it by rule.
     #[must_use]
     pub fn with_preset(&self, preset: Dose) -> Self {
         let [first, second] = self.machine.monitors;
         let mut other = self.clone();
-        let backup = backup(preset, self.order.pulse_dose);
+        let check = self.check_for(preset);
+        let backup = backup(check, self.order.pulse_dose);
         other.order.preset = charge_for(preset, first.dose_per_charge);
         other.order.backup = charge_for(backup, second.dose_per_charge);
         other.order.time_limit = time_limit(expected_time(preset, self.order.dose_per_second));
+        other.order.pulse_limit = match self.machine.beam {
+            Beam::Pulsed { .. } => pulse_limit(preset, self.order.pulse_dose),
+            Beam::Continuous => u32::MAX,
+        };
+        other.check = check;
         other.planned.planned_mu = mu(preset);
         other.planned.backup_mu = mu(backup);
         other.planned.time_limit_s = seconds(other.order.time_limit);

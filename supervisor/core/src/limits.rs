@@ -12,14 +12,36 @@ const MARGIN: Dose = Dose::from_micro_mu(40_000_000);
 const MARGIN_PERCENT: u32 = 10;
 /// Pulses that the margin holds at least: noise and the chambers' difference must never reach the backup.
 const MARGIN_PULSES: u32 = 2;
+/// The relative part of the tolerance between the two values of the monitor units, in percent.
+const TOLERANCE_PERCENT: u32 = 1;
+/// The fixed part of that tolerance: 1 MU.
+const TOLERANCE: Dose = Dose::from_micro_mu(1_000_000);
 /// What the time limit lies above the expected time at least: 0.1 min.
 const TIME_MARGIN: Span = Span::from_secs(6);
 
-/// The backup's limit: preset + max(2 pulses, min(40 MU, 10 %)).
+/// What the plan's monitor units and their independent calculation may differ by: max(1 %, min(1 MU, half a pulse)), of
+/// the independent value.
 #[must_use]
-pub fn backup(preset: Dose, pulse: Dose) -> Dose {
-    let margin = preset.percent(MARGIN_PERCENT).smaller(MARGIN).larger(pulse.times(MARGIN_PULSES));
-    preset.plus(margin)
+pub fn tolerance(check: Dose, pulse: Dose) -> Dose {
+    let half_a_pulse = Dose::from_micro_mu(pulse.micro_mu() / 2);
+    check.percent(TOLERANCE_PERCENT).larger(half_a_pulse.smaller(TOLERANCE))
+}
+
+/// The backup's limit, from the independent calculation of the monitor units alone: check + tolerance + max(2 pulses,
+/// min(40 MU, 10 %)). Nothing of it depends on the preset, so that one wrong number cannot move both limits.
+#[must_use]
+pub fn backup(check: Dose, pulse: Dose) -> Dose {
+    let margin = check.percent(MARGIN_PERCENT).smaller(MARGIN).larger(pulse.times(MARGIN_PULSES));
+    check.plus(tolerance(check, pulse)).plus(margin)
+}
+
+/// The most pulses that a preset may take: floor(1.25 × preset / nominal pulse + 2). It bounds what two chambers that read
+/// low alike can add.
+#[must_use]
+pub fn pulse_limit(preset: Dose, pulse: Dose) -> u32 {
+    let quarters = i128::from(preset.micro_mu()).saturating_mul(5);
+    let pulses = quarters.checked_div(i128::from(pulse.micro_mu()).saturating_mul(4)).unwrap_or(i128::from(u32::MAX));
+    u32::try_from(pulses.saturating_add(2)).unwrap_or(u32::MAX)
 }
 
 /// The beam-on time that `preset` is expected to take at `dose_per_second`; the longest there is when that is zero.
@@ -56,9 +78,22 @@ mod tests {
 
     #[test]
     fn the_margin_is_the_smaller_of_percent_and_fixed_but_never_under_two_pulses() {
-        assert_eq!(backup(mu(100), mu(1)), mu(110));
-        assert_eq!(backup(mu(1000), mu(1)), mu(1040));
-        assert_eq!(backup(mu(20), mu(4)), mu(28));
+        assert_eq!(backup(mu(100), mu(1)), mu(111));
+        assert_eq!(backup(mu(1000), mu(1)), mu(1050));
+        assert_eq!(backup(mu(20), mu(4)), mu(29));
+    }
+
+    #[test]
+    fn the_tolerance_is_one_percent_but_never_under_half_a_pulse_or_one_mu() {
+        assert_eq!(tolerance(mu(500), mu(1)), mu(5));
+        assert_eq!(tolerance(mu(50), mu(4)), mu(1));
+        assert_eq!(tolerance(mu(10), Dose::from_micro_mu(600_000)), Dose::from_micro_mu(300_000));
+    }
+
+    #[test]
+    fn the_pulse_limit_is_a_quarter_and_two_pulses_above_the_plan() {
+        assert_eq!((pulse_limit(mu(80), mu(4)), pulse_limit(mu(4), mu(4)), pulse_limit(mu(81), mu(4))), (27, 3, 27));
+        assert_eq!(pulse_limit(mu(1), Dose::ZERO), u32::MAX);
     }
 
     #[test]

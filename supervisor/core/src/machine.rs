@@ -235,6 +235,10 @@ pub struct Order {
     pub dose_per_second: Dose,
     /// Beam-on time after which the time guard ends the beam.
     pub time_limit: Span,
+    /// Pulses by the gate's count after which the time guard ends the beam; `u32::MAX` on a machine without pulses.
+    pub pulse_limit: u32,
+    /// The number of pulses that the plan asks for, where it asks for pulses and not for a dose.
+    pub pulses: Option<u32>,
     /// Dose that the charge of the beam gives, from commissioning, where its sensor is fitted.
     pub beam_charge: Option<DosePerCharge>,
     /// Set-up.

@@ -211,6 +211,8 @@ mod tests {
             pulse_dose: PULSE,
             dose_per_second: PULSE.times(10),
             time_limit: Span::ZERO,
+            pulse_limit: u32::MAX,
+            pulses: None,
             beam_charge: None,
             set_up: SetUp { energy: 0, energy_tolerance: 0, applicator: 0, docking: Docking::None },
         });

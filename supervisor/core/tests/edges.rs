@@ -76,6 +76,8 @@ fn order() -> Order {
         pulse_dose: Dose::from_micro_mu(4_000_000),
         dose_per_second: Dose::from_micro_mu(120_000_000),
         time_limit: Span::from_secs(60),
+        pulse_limit: 127,
+        pulses: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
     }
 }

@@ -47,7 +47,7 @@ pub use document::Document;
 pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
 pub use feed::Feed;
 pub use load::{load_plan, load_profile, load_site, text_of};
-pub use order::{Expectation, expectation, order};
+pub use order::{Expectation, expectation, independent_dose, order};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
 pub use profile::{Profile, Readback, RealTime, parse_profile, parse_profile_with};

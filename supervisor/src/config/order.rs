@@ -54,7 +54,7 @@ pub fn order(profile: &Profile, plan: &Plan) -> Result<Order, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let Limits { preset, backup, time, .. } = limits_of(beam, plan);
+    let Limits { preset, backup, time, pulses, .. } = limits_of(beam, plan);
     let [first, second] = profile.machine.monitors.map(|monitor| monitor.dose_per_charge);
     let pulse_mu = beam.mu_per_pulse();
     Ok(Order {
@@ -64,6 +64,8 @@ pub fn order(profile: &Profile, plan: &Plan) -> Result<Order, Vec<Problem>> {
         pulse_dose: counts::expected_dose(pulse_mu),
         dose_per_second: counts::expected_dose(beam.mu_per_second()),
         time_limit: plan.time_limit_s.map_or(time, |limit_s| counts::span_of_millis(limit_s * 1000.0)),
+        pulse_limit: pulses,
+        pulses: None,
         beam_charge: beam.beam_charge_pc_per_mu.map(counts::dose_per_charge),
         set_up: SetUp {
             energy: beam.energy,
@@ -72,6 +74,12 @@ pub fn order(profile: &Profile, plan: &Plan) -> Result<Order, Vec<Problem>> {
             docking: plan.docking,
         },
     })
+}
+
+/// The monitor units by the plan's independent calculation, as the guards' own arithmetic reads them.
+#[must_use]
+pub fn independent_dose(plan: &Plan) -> Dose {
+    counts::dose_limit(plan.monitor_units_check)
 }
 
 fn beam_of<'p>(profile: &'p Profile, plan: &Plan) -> Option<&'p NominalBeam> {
@@ -86,16 +94,24 @@ struct Limits {
     expected: Span,
     /// By rule; a plan may set its own.
     time: Span,
+    /// By rule, on a machine with pulses.
+    pulses: u32,
 }
 
 fn limits_of(beam: &NominalBeam, plan: &Plan) -> Limits {
     let preset = counts::dose_limit(plan.monitor_units);
+    let check = counts::dose_limit(plan.monitor_units_check);
     let expected = limits::expected_time(preset, counts::expected_dose(beam.mu_per_second()));
+    let pulse = counts::expected_dose(beam.mu_per_pulse());
     Limits {
         preset,
-        backup: limits::backup(preset, counts::expected_dose(beam.mu_per_pulse())),
+        backup: limits::backup(check, pulse),
         expected,
         time: limits::time_limit(expected),
+        pulses: match beam.output {
+            Output::Pulses { .. } => limits::pulse_limit(preset, pulse),
+            Output::Continuous { .. } => u32::MAX,
+        },
     }
 }
 

@@ -49,6 +49,8 @@ pub fn order() -> Order {
         pulse_dose: Dose::from_micro_mu(560_000),
         dose_per_second: Dose::from_micro_mu(16_800_000),
         time_limit: NEVER,
+        pulse_limit: u32::MAX,
+        pulses: None,
         beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 1, docking: Docking::SoftDocked },
     }

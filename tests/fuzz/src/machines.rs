@@ -1,7 +1,7 @@
 //! Machines and orders from a few bytes: every kind of beam, lease, landing, bus and protection that the guards tell apart.
 
 use beam_core::frame::Bus;
-use beam_core::limits::{backup, charge_for};
+use beam_core::limits::{backup, charge_for, pulse_limit};
 use beam_core::machine::{Beam, Landing, Machine, Monitor, Order, Protection, RateRule, SetUp, Timing};
 use beam_core::units::{Charge, Dose, DosePerCharge, Span};
 use beam_core::wire::Docking;
@@ -86,6 +86,8 @@ pub fn order(machine: &Machine, quarters: u8, tenths: u8) -> Order {
         pulse_dose: pulse,
         dose_per_second: pulse.times(a_second),
         time_limit: Span::from_millis(100).times(1 + u64::from(tenths)),
+        pulse_limit: if rate_hz > 0 { pulse_limit(preset, pulse) } else { u32::MAX },
+        pulses: None,
         beam_charge: None,
         set_up: SetUp { energy: 90, energy_tolerance: 4, applicator: 17, docking: Docking::HardDocked },
     }

@@ -134,6 +134,8 @@ pub const fn order() -> Order {
         pulse_dose: micro_mu(PULSE_DOSE),
         dose_per_second: micro_mu(10 * PULSE_DOSE),
         time_limit: ms(10_000),
+        pulse_limit: 52,
+        pulses: None,
         set_up: SetUp { energy: 90, energy_tolerance: 2, applicator: 17, docking: Docking::HardDocked },
         beam_charge: None,
     }
