@@ -90,7 +90,7 @@ impl Seat {
         send: &mut impl FnMut(&Frame) -> Result<(), NotTaken>,
         clock: &impl Fn() -> Ticks,
     ) {
-        let output = self.guard.step(now, input);
+        let output = self.guard.step_stamped(now, stamps.kernel_nanos, input);
         if let Some(frame) = output.transmit {
             self.transmit(now, &frame, input, send, clock);
         }

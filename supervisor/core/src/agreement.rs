@@ -1,90 +1,141 @@
 //! Do the gate and both chambers tell the same story: the same pulses, and the same dose.
 
 use crate::fault::Fault;
-use crate::machine::{Beam, Machine, Order};
+use crate::frame::Bus;
+use crate::machine::{Beam, Machine, Monitor, Order};
 use crate::note::FaultReport;
-use crate::units::{Dose, Span, Ticks};
+use crate::units::{Charge, Dose, Span, Ticks};
 
-/// The watch on the three counts of pulses and on the two doses.
+/// Pulses at the beginning of a delivery in which the chambers are compared more closely: a plan of a few pulses is over
+/// before 5 % of the dose says anything.
+const EARLY_PULSES: u32 = 20;
+/// What the chambers may differ by in these pulses, in percent; and never less than half a pulse.
+const EARLY_PERCENT: u32 = 10;
+/// What the chambers may differ by later, in percent; and never less than three pulses.
+const PERCENT: u32 = 5;
+const PULSES: u32 = 3;
+/// What the chambers may differ by at the end, in percent; and never less than half a pulse, 0.05 MU and two counts.
+const END_PERCENT: u32 = 2;
+const END_DOSE: Dose = Dose::from_micro_mu(50_000);
+const END_COUNTS: u32 = 2;
+
+/// One bus' report of the gate against the chambers.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    differ_since: Option<Ticks>,
+    lease_used_since: Option<Ticks>,
+}
+
+/// What one bus shows of the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Which bus.
+    pub bus: Bus,
+    /// Pulses of this delivery.
+    pub pulses: u32,
+    /// Whether the gate waits for a lease.
+    pub lease_used: bool,
+}
+
+/// The watch on the counts of pulses and on the two doses.
 #[derive(Clone, Copy, Debug)]
 pub struct Agreement {
     limit: Span,
     window: u32,
+    pulsed: bool,
     pulse: Dose,
-    differ_since: Option<Ticks>,
-    lease_used_since: Option<Ticks>,
+    /// Two counts of the coarser electrometer.
+    two_counts: Dose,
+    watches: [Watch; 2],
 }
 
 impl Agreement {
     /// A watch that has seen nothing.
     #[must_use]
-    pub const fn new(machine: &Machine) -> Self {
-        let window = match machine.beam {
-            Beam::Pulsed { window, .. } => window,
-            Beam::Continuous => 0,
+    pub fn new(machine: &Machine) -> Self {
+        let [first, second] = machine.monitors;
+        let count = |monitor: &Monitor| {
+            let picocoulombs = monitor.electrometer.map_or(1, |electrometer| {
+                let scale = electrometer.extraction.scale;
+                scale.numerator.get().div_ceil(scale.denominator.get())
+            });
+            monitor.dose_per_charge.dose(Charge::from_picocoulombs(i64::from(picocoulombs)))
         };
-        Self { limit: machine.timing.agreement, window, pulse: Dose::ZERO, differ_since: None, lease_used_since: None }
+        Self {
+            limit: machine.timing.agreement,
+            window: machine.window(),
+            pulsed: matches!(machine.beam, Beam::Pulsed { .. }),
+            pulse: Dose::ZERO,
+            two_counts: count(&first).larger(count(&second)).times(END_COUNTS),
+            watches: [Watch { differ_since: None, lease_used_since: None }; 2],
+        }
     }
 
     /// Starts a delivery.
     pub fn begin(&mut self, order: &Order) {
         self.pulse = order.pulse_dose;
-        self.differ_since = None;
-        self.lease_used_since = None;
+        self.rest();
+    }
+
+    /// The beam is off: how long counts have differed begins anew.
+    pub fn rest(&mut self) {
+        self.watches = [Watch { differ_since: None, lease_used_since: None }; 2];
     }
 
     /// Judges the counts of pulses: exactly equal within one pulse period and at most 30 ms; within the window where that
-    /// is larger than one; and always equal once the gate has waited for a lease as long. `sensors` are both chambers and
-    /// the sensor of the beam's own charge.
-    pub fn counts(&mut self, now: Ticks, gate: u32, sensors: [u32; 3], lease_used: bool) -> Option<FaultReport> {
+    /// is larger than one; and always equal once the gate has waited for a lease as long. Each bus' report of the gate is
+    /// judged by itself, so that one that stands still is not hidden by the other. `sensors` are both chambers and the
+    /// sensor of the beam's own charge.
+    pub fn counts(&mut self, now: Ticks, gate: Shown, sensors: [u32; 3]) -> Option<FaultReport> {
         let [first, second, beam] = sensors;
-        let most = gate.max(first).max(second).max(beam);
-        let least = gate.min(first).min(second).min(beam);
+        let most = gate.pulses.max(first).max(second).max(beam);
+        let least = gate.pulses.min(first).min(second).min(beam);
         let apart = most.saturating_sub(least);
-        let report = |limit: u32| FaultReport::of(Fault::CountsDisagree).measured(i64::from(apart), i64::from(limit));
-        if apart == 0 {
-            self.differ_since = None;
-        } else if self.differ_since.is_none() {
-            self.differ_since = Some(now);
-        }
-        self.lease_used_since = match (lease_used, self.lease_used_since) {
-            (true, Some(since)) => Some(since),
-            (true, None) => Some(now),
-            (false, _) => None,
+        let (window, limit) = (self.window, self.limit);
+        let report = |limit: u32| {
+            FaultReport::of(Fault::CountsDisagree).on(gate.bus).measured(i64::from(apart), i64::from(limit))
         };
-        let long = |since: Option<Ticks>| since.is_some_and(|since| now.since(since) > self.limit);
-        if self.window > 1 && apart > self.window {
-            return Some(report(self.window));
+        let [on_a, on_b] = &mut self.watches;
+        let watch = if matches!(gate.bus, Bus::A) { on_a } else { on_b };
+        watch.differ_since = if apart == 0 { None } else { watch.differ_since.or(Some(now)) };
+        watch.lease_used_since = if gate.lease_used { watch.lease_used_since.or(Some(now)) } else { None };
+        let long = |since: Option<Ticks>| since.is_some_and(|since| now.since(since) > limit);
+        if window > 1 && apart > window {
+            return Some(report(window));
         }
-        let must_be_equal = self.window <= 1 || long(self.lease_used_since);
-        (must_be_equal && long(self.differ_since)).then(|| report(0))
+        let must_be_equal = window <= 1 || long(watch.lease_used_since);
+        (must_be_equal && long(watch.differ_since)).then(|| report(0))
     }
 
-    /// Judges the two doses at equal counts: they may differ by 5 % or by 3 pulses, whichever is more.
-    #[must_use]
-    pub fn doses(&self, first: Dose, second: Dose) -> Option<FaultReport> {
-        self.doses_within(first, second, Dose::ZERO)
-    }
-
-    fn doses_within(&self, first: Dose, second: Dose, uncounted: Dose) -> Option<FaultReport> {
-        let apart = first.minus(second).size();
-        let limit = self.pulse.times(3).larger(first.larger(second).percent(5)).plus(uncounted);
-        (apart > limit).then(|| FaultReport::of(Fault::ChambersDisagree).measured(apart.micro_mu(), limit.micro_mu()))
-    }
-
-    /// Judges the two doses at these counts of pulses. Where the counts differ within the window, the pulses that one
+    /// Judges the two doses at these counts of pulses: they may differ by 5 % or by 3 pulses, whichever is more; in the first
+    /// 20 pulses, at equal counts, by 10 % or half a pulse. Where the counts differ within the window, the pulses that one
     /// chamber has not counted yet are allowed for, each up to twice the expected one; a chamber that missed a count for
     /// good is judged like any other.
     #[must_use]
-    pub fn doses_at_counts(&self, first: Dose, second: Dose, [a, b]: [u32; 2]) -> Option<FaultReport> {
-        self.doses_within(first, second, self.pulse.times(a.abs_diff(b).saturating_mul(2)))
+    pub fn doses(&self, first: Dose, second: Dose, [a, b]: [u32; 2]) -> Option<FaultReport> {
+        let apart = first.minus(second).size();
+        let larger = first.larger(second);
+        let early = self.pulsed && a == b && a > 0 && a <= EARLY_PULSES;
+        let limit = if early {
+            larger.percent(EARLY_PERCENT).larger(self.half_a_pulse())
+        } else {
+            let uncounted = self.pulse.times(a.abs_diff(b).saturating_mul(2));
+            self.pulse.times(PULSES).larger(larger.percent(PERCENT)).plus(uncounted)
+        };
+        (apart > limit).then(|| FaultReport::of(Fault::ChambersDisagree).measured(apart.micro_mu(), limit.micro_mu()))
     }
 
-    /// Judges the two doses at the end of a delivery: over 2 % (and over one pulse) is to be acknowledged.
+    const fn half_a_pulse(&self) -> Dose {
+        Dose::from_micro_mu(self.pulse.micro_mu() / 2)
+    }
+
+    /// Judges the two doses at equal counts at the end of a delivery: over 2 %, half a pulse, 0.05 MU and two counts of the
+    /// coarser electrometer is to be acknowledged.
     #[must_use]
     pub fn doses_at_end(&self, first: Dose, second: Dose) -> Option<FaultReport> {
         let apart = first.minus(second).size();
-        let limit = self.pulse.larger(first.larger(second).percent(2));
+        let relative = first.larger(second).percent(END_PERCENT);
+        let limit = relative.larger(self.half_a_pulse()).larger(END_DOSE).larger(self.two_counts);
         (apart > limit).then(|| FaultReport::of(Fault::EndDisagreement).measured(apart.micro_mu(), limit.micro_mu()))
     }
 }

@@ -171,7 +171,7 @@ impl BeamCharge {
         let (pulses, charge) = match contract_step(&reading, self.last.replace(reading)) {
             Progress::First => return self.flagged(reading.flags).map(|()| 0),
             Progress::Further { pulses, charge } => (pulses, charge.times(PICOCOULOMBS_PER_COUNT)),
-            Progress::Broken { now, before, .. } => {
+            Progress::Restarted { now, before } | Progress::Missed { now, before } => {
                 return Err(Self::report(Fault::ChamberRestarted, self.pulses).measured(now, before));
             }
         };

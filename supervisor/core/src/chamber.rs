@@ -19,6 +19,20 @@ const NO_SIGNAL_PULSES: u32 = 2;
 /// Pulses in a row under 50 % of the expected charge that are a fault.
 const LOW_PULSES: u32 = 3;
 
+/// Readings at full scale, beyond those that came, above which a step of the charge is none.
+const LEAP: u32 = 2;
+
+/// What tells of beam besides the chamber itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BeamSign {
+    /// The gate is not open, or whoever asks does not know.
+    Closed,
+    /// The gate is open, and nothing else tells of beam.
+    Open,
+    /// The gate is open, and a request or its own beam-on clock tells of beam.
+    On,
+}
+
 /// What a frame brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
@@ -46,7 +60,13 @@ pub struct Chamber {
     uncounted: Charge,
     /// Beam time since the last judged stretch, on a machine without pulses.
     stretch: Span,
+    /// A judged stretch brought charge, and nobody has asked for it yet.
+    stretch_ended: bool,
+    /// How often a reading comes at least.
+    period: Span,
     last_at: Ticks,
+    /// What the last reading brought, and how long after the one before it came.
+    last: (Charge, Span),
     low_run: u32,
     no_signal_run: u32,
     still_run: u32,
@@ -75,7 +95,10 @@ impl Chamber {
             started: false,
             uncounted: Charge::ZERO,
             stretch: Span::ZERO,
+            stretch_ended: false,
+            period: machine.timing.dose,
             last_at: Ticks::ZERO,
+            last: (Charge::ZERO, Span::ZERO),
             low_run: 0,
             no_signal_run: 0,
             still_run: 0,
@@ -92,6 +115,7 @@ impl Chamber {
         self.pulses = 0;
         self.uncounted = Charge::ZERO;
         self.stretch = Span::ZERO;
+        self.stretch_ended = false;
         self.low_run = 0;
         self.no_signal_run = 0;
         self.still_run = 0;
@@ -123,6 +147,13 @@ impl Chamber {
         self.charge
     }
 
+    /// Charge of this delivery up to the last frame that counted a pulse: what came since belongs to the next one. Without
+    /// pulses all of it.
+    #[must_use]
+    pub const fn counted_charge(&self) -> Charge {
+        if self.continuous { self.charge } else { self.charge.minus(self.uncounted) }
+    }
+
     /// Pulses of this delivery.
     #[must_use]
     pub const fn pulses(&self) -> u32 {
@@ -135,14 +166,26 @@ impl Chamber {
         self.expected
     }
 
+    /// How long ago the last reading came, what it brought, and how long after the one before it.
+    #[must_use]
+    pub fn last_reading(&self, now: Ticks) -> (Span, Charge, Span) {
+        let (charge, over) = self.last;
+        (now.since(self.last_at), charge, over)
+    }
+
+    /// Whether a stretch of beam with charge has ended since the last call; only on a machine without pulses.
+    pub fn take_stretch(&mut self) -> bool {
+        core::mem::take(&mut self.stretch_ended)
+    }
+
     /// The ear, for ages.
     #[must_use]
     pub const fn hearing(&self) -> &Hearing {
         &self.hearing
     }
 
-    /// Takes a frame; `None` is one that brought nothing. `beam` tells whether the gate is open and beam is requested,
-    /// which only a machine without pulses needs.
+    /// Takes a frame; `None` is one that brought nothing. `beam` is what tells of beam, which only a machine without pulses
+    /// needs.
     ///
     /// # Errors
     /// The fault that the frame or its reading is.
@@ -151,7 +194,7 @@ impl Chamber {
         now: Ticks,
         origin: Origin,
         frame: &Frame,
-        beam: bool,
+        beam: BeamSign,
         counts: &mut FrameCounts,
     ) -> Result<Option<Reading>, FaultReport> {
         match self.hearing.hear(now, origin, frame, counts) {
@@ -165,11 +208,13 @@ impl Chamber {
         let (pulses, charge) = match progress {
             Progress::First => return self.flagged(flags).map(|()| Some(Reading::default())),
             Progress::Further { pulses, charge } => (pulses, charge),
-            Progress::Broken { now, before, charge } => {
-                self.charge = self.charge.plus(charge);
+            // what a counter that began anew says is nobody's dose
+            Progress::Restarted { now, before } | Progress::Missed { now, before } => {
                 return Err(self.report(Fault::ChamberRestarted, now, before));
             }
         };
+        self.leaps(pulses, charge, elapsed)?;
+        self.last = (charge, elapsed);
         self.charge = self.charge.plus(charge);
         self.pulses = self.pulses.saturating_add(pulses);
         if self.hearing.lost() > 0 && self.source.needs_every_frame() {
@@ -184,6 +229,21 @@ impl Chamber {
             }
         }
         Ok(Some(Reading { pulses, charge }))
+    }
+
+    /// A step of the charge, up or down, that no electrometer can measure in this time is no charge: the counter began anew.
+    fn leaps(&self, pulses: u32, charge: Charge, elapsed: Span) -> Result<(), FaultReport> {
+        let readings = if self.continuous {
+            let periods = elapsed.nanos().checked_div(self.period.nanos()).unwrap_or(0);
+            u32::try_from(periods).unwrap_or(u32::MAX)
+        } else {
+            pulses
+        };
+        let most = self.full_scale.times(readings.saturating_add(LEAP));
+        if charge > most || charge < Charge::ZERO.minus(most) {
+            return Err(self.report(Fault::ChamberRestarted, charge.picocoulombs(), most.picocoulombs()));
+        }
+        Ok(())
     }
 
     fn flagged(&self, flags: u8) -> Result<(), FaultReport> {
@@ -216,6 +276,8 @@ impl Chamber {
         let fallen = self.peak.minus(self.charge);
         let limit = self.expected.percent(10);
         if fallen > limit {
+            // what was delivered does not become less because a counter falls
+            self.charge = self.peak;
             return Err(self.report(Fault::ChargeFalls, fallen.picocoulombs(), limit.picocoulombs()));
         }
         Ok(())
@@ -240,12 +302,20 @@ impl Chamber {
     }
 
     /// Without pulses: the charge of each tenth of a second of beam is judged as if it were a pulse.
-    fn judge_stretch(&mut self, charge: Charge, elapsed: Span, beam: bool) -> Result<(), FaultReport> {
+    fn judge_stretch(&mut self, charge: Charge, elapsed: Span, beam: BeamSign) -> Result<(), FaultReport> {
         if charge >= self.full_scale {
             return Err(self.report(Fault::FullScale, charge.picocoulombs(), self.full_scale.picocoulombs()));
         }
         self.falls()?;
-        if !beam {
+        // charge tells of beam by itself, at half the expected rate or more
+        let due = i128::from(self.expected.picocoulombs()).saturating_mul(i128::from(elapsed.nanos()));
+        let came = i128::from(charge.picocoulombs()).saturating_mul(i128::from(STRETCH.nanos()));
+        let is_on = match beam {
+            BeamSign::Closed => false,
+            BeamSign::Open => came.saturating_mul(2) >= due,
+            BeamSign::On => true,
+        };
+        if !is_on {
             self.stretch = Span::ZERO;
             self.uncounted = Charge::ZERO;
             return Ok(());
@@ -263,6 +333,7 @@ impl Chamber {
         let charge = self.uncounted;
         self.stretch = Span::ZERO;
         self.uncounted = Charge::ZERO;
+        self.stretch_ended = charge >= self.expected.percent(10);
         self.too_little(tenths, charge)
     }
 

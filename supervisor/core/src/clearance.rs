@@ -115,6 +115,7 @@ impl Fault {
                 | Self::RequestedEarly
                 | Self::GuardLate
                 | Self::PermitUnsent
+                | Self::GateClosesEarly
                 | Self::RingFull
                 | Self::OperatorStop
                 | Self::ResumeLimit

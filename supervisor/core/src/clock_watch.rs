@@ -62,9 +62,8 @@ impl ClockWatch {
     pub fn report(&mut self, now: Ticks, origin: Origin, frame: &Frame) -> Option<FaultReport> {
         let fresh = matches!(origin, Origin::Wire) && matches!(self.receiver.accept(frame), Arrival::Fresh { .. });
         let status = GateStatus::decode(frame).ok().filter(|_| fresh)?;
-        let told = |gate: GateStatus| (gate.state, gate.cause, gate.closed_by, gate.pulses);
         let before = self.last.replace(status);
-        if before.map(told) != Some(told(status)) {
+        if !before.is_some_and(|before| before.tells_the_same(&status)) {
             return None;
         }
         let began = *self.began.get_or_insert(now);

@@ -1,13 +1,13 @@
 //! The dose guard: integrates one monitor chamber and leases pulses up to the one that lands on its limit.
 //!
 //! Dose guard 1 reads monitor 1 and ends the delivery at the preset; dose guard 2 reads monitor 2 and stands behind it at
-//! preset plus margin. They are the same code with other numbers, in two threads, on two buses, and share nothing.
+//! its own limit, which comes from the plan's independent calculation. They are the same code with other numbers, in two threads, on two buses, and share nothing.
 //!
 //! After every pulse the guard knows what it integrated and the mean charge of a pulse so far; from these follows how many
 //! more pulses lead nearest to the limit. The lease is the smaller of that and the window, so that the gate stops by itself
 //! whatever becomes of this guard.
 
-use crate::chamber::Chamber;
+use crate::chamber::{BeamSign, Chamber};
 use crate::common_checks::{stale, swapped};
 use crate::fault::{Fault, FaultSet};
 use crate::frame::{Bus, Frame, Origin};
@@ -17,7 +17,7 @@ use crate::limits::charge_for;
 use crate::machine::{Beam, Landing, Machine, Order, Timing};
 use crate::note::{Command, FaultReport, Note, Phase};
 use crate::units::{Charge, Dose, Span, Ticks};
-use crate::wire::{self, GATE_STATUS, GateStatus, NO_PULSE_LIMIT, Reason};
+use crate::wire::{self, GATE_STATUS, GateState, GateStatus, NO_PULSE_LIMIT, Reason};
 
 /// Pulses after which the seen mean stands for the expected charge of the next pulse.
 const PULSES_FOR_MEAN: u32 = 4;
@@ -31,7 +31,13 @@ pub struct DoseGuard {
     dose_id: u16,
     chamber: Chamber,
     gate: Hearing,
+    /// What the gate said last on this guard's bus.
+    gate_open: bool,
     limit: Charge,
+    /// Pulses after which nothing is leased, where the plan is a number of pulses.
+    pulse_limit: Option<u32>,
+    /// Since when dose guard 2 has leased nothing more.
+    lease_out: Option<Ticks>,
     /// The preset on monitor 1, which the limit of dose guard 1 is except after an interruption.
     preset: Charge,
     /// The largest lease that was ever given in this delivery.
@@ -50,7 +56,10 @@ impl DoseGuard {
             dose_id: machine.dose_id(monitor),
             chamber: Chamber::new(monitor, machine),
             gate: Hearing::new(crate::machine::Protection::E2e),
+            gate_open: false,
             limit: Charge::ZERO,
+            pulse_limit: None,
+            lease_out: None,
             preset: Charge::ZERO,
             leased: 0,
             last: Charge::ZERO,
@@ -70,9 +79,11 @@ impl DoseGuard {
     }
 
     pub(crate) fn on_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        if frame.id == self.dose_id {
+        if swapped(frame.id, &self.machine, bus) {
+            self.common.raise(now, FaultReport::of(Fault::SwappedBuses).on(bus));
+        } else if frame.id == self.dose_id {
             // Without pulses only the interlock guard knows whether there should be beam; this one then just integrates.
-            match self.chamber.take(now, origin, frame, false, &mut self.common.counts) {
+            match self.chamber.take(now, origin, frame, BeamSign::Closed, &mut self.common.counts) {
                 Ok(Some(reading)) => self.integrate(now, reading.pulses, reading.charge),
                 Ok(None) => {}
                 Err(report) => {
@@ -83,13 +94,13 @@ impl DoseGuard {
             }
         } else if frame.id == GATE_STATUS {
             match self.gate.hear(now, origin, frame, &mut self.common.counts) {
-                Heard::Fresh if GateStatus::decode(frame).is_ok() => {}
-                Heard::Fresh => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
+                Heard::Fresh => match GateStatus::decode(frame) {
+                    Ok(status) => self.gate_open = matches!(status.state, GateState::Open),
+                    Err(_) => self.common.raise(now, FaultReport::of(Fault::UnnamedValue).on(bus)),
+                },
                 Heard::Repeat => {}
                 Heard::Fault(fault) => self.common.raise(now, FaultReport::of(fault).on(bus)),
             }
-        } else if swapped(frame.id, &self.machine, bus) {
-            self.common.raise(now, FaultReport::of(Fault::SwappedBuses).on(bus));
         }
     }
 
@@ -126,11 +137,12 @@ impl DoseGuard {
         if self.common.permit.is_tripped() {
             return;
         }
-        let more = self.pulses_to_limit();
+        let more = self.more_pulses();
         if more == 0 {
-            self.reached(now);
+            self.nothing_more(now);
             return;
         }
+        self.lease_out = None;
         let lease = match self.machine.beam {
             Beam::Pulsed { window, .. } => {
                 self.chamber.pulses().saturating_add(more.min(window)).min(NO_PULSE_LIMIT - 2)
@@ -139,6 +151,17 @@ impl DoseGuard {
         };
         self.leased = self.leased.max(lease);
         self.common.permit.permit(lease);
+    }
+
+    /// How many more pulses may be leased: up to the dose, and for dose guard 2 its own limit of dose as well; where the plan
+    /// is a number of pulses, up to that number.
+    fn more_pulses(&self) -> u32 {
+        let by_count = self.pulse_limit.map(|limit| limit.saturating_sub(self.chamber.pulses()));
+        match by_count {
+            Some(more) if self.is_primary() => more,
+            Some(more) => more.min(self.pulses_to_limit()),
+            None => self.pulses_to_limit(),
+        }
     }
 
     /// How many more pulses lead to the limit; 0 when it is reached. Without pulses: 1 as long as it is not.
@@ -151,14 +174,10 @@ impl DoseGuard {
         if remaining <= 0 {
             return 0;
         }
-        let pulses = self.chamber.pulses();
-        let seen = self.chamber.charge().picocoulombs().checked_div(i64::from(pulses));
-        let pulse = match seen {
-            Some(mean) if pulses >= PULSES_FOR_MEAN => mean,
-            Some(_) | None => self.chamber.expected().picocoulombs(),
-        }
-        .max(1);
+        let pulse = self.next_pulse();
         let rounding = match landing {
+            // the backup leases nothing past its limit
+            _ if !self.is_primary() => 0,
             Landing::Nearest => pulse / 2,
             Landing::AtOrAbove => pulse.saturating_sub(1),
         };
@@ -166,16 +185,49 @@ impl DoseGuard {
         u32::try_from(more).unwrap_or(u32::MAX)
     }
 
-    fn reached(&mut self, now: Ticks) {
+    /// What the next pulse will bring, in pC: the mean of those before it. Of the first few the larger of mean and expected,
+    /// so that a machine that gives more than expected lands no later.
+    fn next_pulse(&self) -> i64 {
+        let expected = self.chamber.expected().picocoulombs();
+        let pulses = self.chamber.pulses();
+        let mean = self.chamber.charge().picocoulombs().checked_div(i64::from(pulses));
+        match mean {
+            Some(mean) if pulses >= PULSES_FOR_MEAN => mean,
+            Some(mean) => mean.max(expected),
+            None => expected,
+        }
+        .max(1)
+    }
+
+    /// Dose guard 1 ends the delivery. Dose guard 2 leases nothing past its limit; a fault it is only when its reading has
+    /// reached the limit, or when dose guard 1 does not end the delivery ([`Self::check_lease_out`]).
+    fn nothing_more(&mut self, now: Ticks) {
         if self.is_primary() {
             self.common.permit.trip(Reason::DoseReached);
             self.common.enter(now, Phase::Ended);
             self.common.tell(Note::Reached);
-        } else {
-            let (charge, limit) = (self.chamber.charge().picocoulombs(), self.limit.picocoulombs());
-            let report = FaultReport { pulses: self.chamber.pulses(), ..FaultReport::of(Fault::BackupReached) };
-            self.common.raise(now, report.monitor(2).measured(charge, limit));
+        } else if self.chamber.charge() >= self.limit {
+            self.backup_reached(now);
+        } else if self.lease_out.is_none() {
+            self.lease_out = Some(now);
+            // a gate that compares no leases is held by lease 0 alone
+            if matches!(self.machine.beam, Beam::Pulsed { gate_knows_lease: false, .. }) {
+                self.common.permit.permit(0);
+            }
         }
+    }
+
+    fn check_lease_out(&mut self, now: Ticks) {
+        let waited = self.lease_out.map_or(Span::ZERO, |since| now.since(since));
+        if matches!(self.common.phase, Phase::Delivering) && self.gate_open && waited > self.timing().agreement {
+            self.backup_reached(now);
+        }
+    }
+
+    fn backup_reached(&mut self, now: Ticks) {
+        let (charge, limit) = (self.chamber.charge().picocoulombs(), self.limit.picocoulombs());
+        let report = FaultReport { pulses: self.chamber.pulses(), ..FaultReport::of(Fault::BackupReached) };
+        self.common.raise(now, report.monitor(2).measured(charge, limit));
     }
 
     fn tell(&mut self) {
@@ -199,6 +251,7 @@ impl DoseGuard {
             }
             Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
                 self.chamber.start();
+                self.lease_out = None;
                 self.renew(now);
             }
             Command::TakeUp { .. }
@@ -206,6 +259,7 @@ impl DoseGuard {
             | Command::Silence
             | Command::Withhold
             | Command::Rebase { .. }
+            | Command::Found { .. }
             | Command::Deliver
             | Command::End(_)
             | Command::Acknowledge
@@ -227,6 +281,8 @@ impl DoseGuard {
     fn load(&mut self, order: &Order) {
         self.limit = if self.is_primary() { order.preset } else { order.backup };
         self.preset = order.preset;
+        self.pulse_limit = order.pulses;
+        self.lease_out = None;
         self.leased = 0;
         self.last = Charge::ZERO;
         self.chamber.begin(order);
@@ -236,6 +292,7 @@ impl DoseGuard {
         if !self.common.is_active() {
             return;
         }
+        self.check_lease_out(now);
         let since = self.common.since;
         let (dose, gate) = (self.timing().dose, self.timing().gate);
         let bus = self.bus();

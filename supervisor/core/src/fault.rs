@@ -115,9 +115,12 @@ faults! {
     PulseBeyondLease = "F-104", Beam, "pulse-beyond-lease", "The gate fired a pulse beyond the last leased one.", "Do not use the gate until it was repaired; call the physicist.", PulseByPulse;
     CountsDisagree = "F-105", Beam, "counts-disagree", "The gate and the chambers do not count the same pulses.", "Call the physicist; the delivered dose must be assessed from all three counts.", BeamUnasked;
     GateRestarted = "F-106", Beam, "gate-restarted", "The gate lost the delivery: its count of pulses fell.", "Call the physicist; the gate must be checked before the next patient.", BeamUnasked;
-    BackupReached = "F-201", Limit, "backup-reached", "Monitor 2 reached preset plus margin before dose guard 1 ended the beam.", "Call the physicist: monitor 1 or its guard failed.", BackupDose;
+    BeamWithoutRequest = "F-107", Beam, "beam-without-request", "Beam came while the linac said that none was requested.", "Press the emergency stop; call the physicist: the linac's report or its console is wrong.", BeamUnasked;
+    GateContradiction = "F-108", Beam, "gate-contradiction", "The gate's reports on the two buses contradict each other.", "Do not use the gate until it was repaired; call the physicist.", BeamUnasked;
+    BackupReached = "F-201", Limit, "backup-reached", "Monitor 2 reached its own limit before dose guard 1 ended the beam.", "Call the physicist: monitor 1 or its guard failed.", BackupDose;
     TimeLimit = "F-202", Limit, "time-limit", "The beam-on time reached its limit before the dose did.", "Call the physicist: rate, chambers or plan are wrong.", BeamTime;
     ClocksDisagree = "F-203", Limit, "clocks-disagree", "The gate's beam-on time and the supervisor's own clock differ by more than 2 % + 50 ms.", "Call the physicist; check the gate's clock and the computer.", BeamTime;
+    PulseLimit = "F-204", Limit, "pulse-limit", "The gate counted more pulses than the plan can take.", "Call the physicist: both chambers may read low alike.", BeamTime;
     Saturated = "F-301", Chamber, "saturated", "A chamber reports saturation: the true charge is higher than the reading.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
     OverRange = "F-302", Chamber, "over-range", "A chamber's reading left its range: the true charge is higher than the reading.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
     FullScale = "F-303", Chamber, "full-scale", "A pulse read at the electrometer's full scale: the true charge may be higher.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
@@ -130,8 +133,8 @@ faults! {
     ChamberReportsFault = "F-310", Chamber, "chamber-reports-fault", "A chamber's electronics report a fault, or are not measuring.", "Call the physicist; read the chamber's own display.", ChamberHonest;
     ChamberRestarted = "F-311", Chamber, "chamber-restarted", "A chamber's count of pulses fell or jumped: its electronics restarted, or readings were lost.", "Do not resume. Call the physicist; an output check is due.", ChamberHonest;
     BeamChargeRatio = "F-312", Chamber, "beam-charge-ratio", "The chambers' reading for the charge of the beam itself left its baseline.", "Do not resume. Call the physicist; target, foil or chambers changed.", ChamberHonest;
-    ChambersDisagree = "F-401", Agreement, "chambers-disagree", "Monitor 1 and monitor 2 differ by more than 5 % and more than 3 pulses.", "Do not resume. Call the physicist; take the larger reading as delivered.", ChambersAgree;
-    EndDisagreement = "F-402", Agreement, "end-disagreement", "Monitor 1 and monitor 2 differ by more than 2 % at the end of the delivery.", "Acknowledge before the next beam; tell the physicist today.", ChambersAgree;
+    ChambersDisagree = "F-401", Agreement, "chambers-disagree", "Monitor 1 and monitor 2 differ by more than 5 % and 3 pulses, or in the first 20 pulses by more than 10 % and half a pulse.", "Do not resume. Call the physicist; take the larger reading as delivered.", ChambersAgree;
+    EndDisagreement = "F-402", Agreement, "end-disagreement", "Monitor 1 and monitor 2 differ by more than 2 % and half a pulse at the end of the delivery, at equal counts.", "Acknowledge before the next beam; tell the physicist today.", ChambersAgree;
     RateHigh = "F-501", Rate, "rate-high", "The mean dose rate is over twice the nominal one.", "Do not resume. Call the physicist.", DoseRate;
     RateLow = "F-502", Rate, "rate-low", "The mean dose rate is under half the nominal one.", "Call the physicist; the chambers may under-read.", DoseRate;
     SwappedBuses = "F-601", Bus, "swapped-buses", "A monitor's frames come in on the other monitor's bus.", "Have the cables put right before any beam.", BusTrusted;
@@ -176,6 +179,7 @@ faults! {
     MemoryUnlocked = "F-809", Ourselves, "memory-unlocked", "Memory could not be locked.", "Grant LimitMEMLOCK to the service.", OwnHealth;
     RecordUnwritable = "F-810", Ourselves, "record-unwritable", "The record cannot be written.", "Free the disk; check its rights.", OwnHealth;
     ConfigurationChanged = "F-811", Ourselves, "configuration-changed", "The configuration changed since it was checked.", "Check the configuration and restart the supervisor.", OwnHealth;
+    GateClosesEarly = "F-812", Ourselves, "gate-closes-early", "The gate took a silent permit for stale sooner than its limit.", "Tell the engineer; the gate's timer is not as built.", Proven;
     OperatorStop = "F-901", People, "operator-stop", "The operator ended the delivery.", "Decide on the remaining dose with the physician.", Operator;
     ResumeLimit = "F-902", People, "resume-limit", "The delivery was interrupted more often than it may be resumed.", "End it; plan the remaining dose anew with the physicist.", Operator;
     FaultRepeated = "F-903", People, "fault-repeated", "The same dosimetry fault came twice in 30 days.", "The machine is blocked; the physicist must find the cause.", Operator;

@@ -11,6 +11,7 @@ use crate::interlock::InterlockGuard;
 use crate::machine::{Machine, Timing};
 use crate::note::{Command, FaultReport, FrameCounts, Input, Note, Output, Phase};
 use crate::permit::PermitSender;
+use crate::silence::{Moment, Silence};
 use crate::time::TimeGuard;
 use crate::units::{Span, Ticks};
 use crate::wire::{self, GATE_STATUS, Reason};
@@ -35,8 +36,11 @@ pub struct Common {
     notes: [Option<Note>; NOTES],
     timing: Timing,
     clock: ClockWatch,
+    silence: Silence,
     /// The bus of its permit, on which it watches the gate's reports for the clock.
     bus: Bus,
+    /// The kernel's stamp of the frame that is being judged; 0 is none.
+    stamp: u64,
     last_step: Ticks,
     next_health: Ticks,
 }
@@ -45,6 +49,10 @@ impl Common {
     /// A guard at rest.
     #[must_use]
     pub const fn new(who: wire::Guard, machine: &Machine) -> Self {
+        let bus = match who {
+            wire::Guard::Dose1 | wire::Guard::Time => Bus::A,
+            wire::Guard::Dose2 | wire::Guard::Interlock => machine.second_bus(),
+        };
         Self {
             who,
             permit: PermitSender::new(who, machine.timing.permit),
@@ -55,10 +63,9 @@ impl Common {
             notes: [None; NOTES],
             timing: machine.timing,
             clock: ClockWatch::new(&machine.timing),
-            bus: match who {
-                wire::Guard::Dose1 | wire::Guard::Time => Bus::A,
-                wire::Guard::Dose2 | wire::Guard::Interlock => machine.second_bus(),
-            },
+            silence: Silence::new(who, bus),
+            bus,
+            stamp: 0,
             last_step: Ticks::ZERO,
             next_health: Ticks::ZERO,
         }
@@ -82,8 +89,14 @@ impl Common {
     /// Latches a fault and trips the permit. Without a delivery only beam that nobody asked for is latched: all else
     /// is counted by its finder and will be found again when it matters.
     pub fn raise(&mut self, now: Ticks, report: FaultReport) {
-        let matters = self.is_active() || matches!(report.fault.group(), crate::fault::Group::Beam);
-        if !matters || self.faults.contains(report.fault) {
+        if self.is_active() || matches!(report.fault.group(), crate::fault::Group::Beam) {
+            self.raise_always(now, report);
+        }
+    }
+
+    /// Latches a fault also where there is no delivery: what the last pulse of one brought, or a restart at rest.
+    pub fn raise_always(&mut self, now: Ticks, report: FaultReport) {
+        if self.faults.contains(report.fault) {
             return;
         }
         self.faults = self.faults.with(report.fault);
@@ -120,15 +133,18 @@ impl Common {
             Command::Arm { delivery, .. } => return self.offer(now, delivery, Phase::Armed),
             Command::Prove { lease } => {
                 if matches!(self.phase, Phase::Proving) {
+                    self.silence.end();
                     self.permit.permit(lease);
                 }
             }
             Command::Silence => {
                 if matches!(self.phase, Phase::Proving) {
                     self.permit.silence();
+                    self.silence.begin();
                 }
             }
             Command::Withhold => {
+                self.silence.end();
                 self.permit.withhold();
                 if matches!(self.phase, Phase::Delivering) {
                     self.enter(now, Phase::Interrupted);
@@ -151,7 +167,7 @@ impl Common {
                     self.enter(now, Phase::Idle);
                 }
             }
-            Command::Rebase { .. } | Command::Heartbeat => {}
+            Command::Rebase { .. } | Command::Heartbeat | Command::Found { .. } => {}
         }
         true
     }
@@ -170,7 +186,9 @@ impl Common {
 
     /// Our own identifier came in: the echo of our frame, or somebody who pretends to be us.
     fn own_frame(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
-        if !(matches!(origin, Origin::Echo) && self.permit.echo(frame)) {
+        if matches!(origin, Origin::Echo) && self.permit.echo(frame) {
+            self.silence.echo(Moment { at: now, stamp: self.stamp });
+        } else {
             self.counts.distrusted = self.counts.distrusted.wrapping_add(1);
             self.raise(now, FaultReport::of(Fault::Impostor).on(bus));
         }
@@ -200,6 +218,12 @@ impl Common {
 
     /// Compares this computer's clock with the gate's reports, while it matters.
     fn check_clock(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
+        let moment = Moment { at: now, stamp: self.stamp };
+        if matches!(origin, Origin::Wire)
+            && let Some(lasted) = self.silence.hear(moment, bus, frame)
+        {
+            self.tell(Note::Silent { lasted });
+        }
         if bus == self.bus
             && frame.id == GATE_STATUS
             && let Some(report) = self.clock.report(now, origin, frame)
@@ -347,8 +371,19 @@ impl Guard {
 
     /// Frame, tick or command in; permit and note out. The whole decision of a guard is this call; it never waits,
     /// allocates or panics.
-    #[inline(never)]
     pub fn step(&mut self, now: Ticks, input: &Input) -> Output {
+        self.step_stamped(now, 0, input)
+    }
+
+    /// [`Guard::step`] with the kernel's stamp of a frame, in ns of the wall clock (0 is none): only the length of a silence
+    /// in the proof is taken from it.
+    #[inline(never)]
+    pub fn step_stamped(&mut self, now: Ticks, stamp: u64, input: &Input) -> Output {
+        match self {
+            Self::Dose(guard) => guard.common.stamp = stamp,
+            Self::Time(guard) => guard.common.stamp = stamp,
+            Self::Interlock(guard) => guard.common.stamp = stamp,
+        }
         match self {
             Self::Dose(guard) => turn(guard, now, input),
             Self::Time(guard) => turn(guard, now, input),

@@ -34,6 +34,12 @@ impl Timing {
     /// Periods after which a frame is stale.
     pub const STALE_PERIODS: u64 = 3;
 
+    /// The age at which a frame of this period is stale.
+    #[must_use]
+    pub const fn stale(&self, period: Span) -> Span {
+        period.times(Self::STALE_PERIODS)
+    }
+
     /// How long frames of the last pulse may still be under way after the beam went off.
     #[must_use]
     pub const fn settling(&self) -> Span {
@@ -195,6 +201,24 @@ impl Machine {
     pub const fn is_unprotected(&self) -> bool {
         let all = (self.protection, self.dose_protection(1), self.dose_protection(2));
         !matches!(all, (Protection::E2e, Protection::E2e, Protection::E2e))
+    }
+
+    /// Whether the beam comes in pulses.
+    #[must_use]
+    pub const fn is_pulsed(&self) -> bool {
+        matches!(self.beam, Beam::Pulsed { .. })
+    }
+
+    /// How long the beam is watched after its end: max(1 s, 3 pulse periods), and on a bench with stretched periods until its
+    /// frames can have arrived. Only then is said how a delivery went.
+    #[must_use]
+    pub const fn watch_after_beam(&self) -> Span {
+        let arrived = self.timing.settling().plus(self.timing.status);
+        let least = Span::from_secs(1).longer(arrived);
+        match self.beam {
+            Beam::Pulsed { period, .. } => period.times(3).longer(least),
+            Beam::Continuous => least,
+        }
     }
 
     /// Pulses that may be leased beyond the last judged one; 0 on a machine without pulses.

@@ -63,6 +63,14 @@ pub enum Command {
         /// The largest of all counts, see [`crate::resume`].
         base: Dose,
     },
+    /// Another guard, or the session, found a fault about this monitor (0 is none) or this bus: the end of the delivery need
+    /// not name it again.
+    Found {
+        /// 1 or 2 for a monitor, [`FaultReport::BEAM_CHARGE`] for the sensor of the beam's own charge, 0 for none.
+        monitor: u8,
+        /// The bus, where the fault is one of the bus itself.
+        bus: Option<Bus>,
+    },
     /// PERMIT: begin, or go on after an interruption.
     Deliver,
     /// TRIPPED, for good.
@@ -194,6 +202,26 @@ pub enum Note {
         /// What the gate reports.
         status: GateStatus,
     },
+    /// The proof: the gate closed on this guard's silence after so long.
+    Silent {
+        /// From the echo of its last permit to the gate's report.
+        lasted: Span,
+    },
+    /// The interlock guard has judged the end of a delivery: everything that was under way has arrived, or is missing.
+    EndJudged {
+        /// The final count of the gate, and the pulses of both chambers and of the sensor of the beam's own charge.
+        pulses: [u32; 4],
+        /// Dose of both monitors at these counts.
+        doses: [Dose; 2],
+        /// Whether all counts were equal in time, so that the doses could be compared.
+        agrees: bool,
+    },
+    /// What the counters of the treatment unit stand at, about once a second and at the end of a delivery: raw, as the
+    /// frames carry them, so that a restart of the unit can be told from its counts of before.
+    Counters {
+        /// Pulses and charge of monitor 1 and monitor 2; none that has not been read.
+        chambers: [Option<RawCount>; 2],
+    },
     /// The interlock guard judged the chambers against each other.
     Judged {
         /// Pulses that gate and both chambers agree on.
@@ -218,6 +246,15 @@ pub enum Note {
         /// Frames lost, repeated and distrusted since the start, modulo 2^32.
         frames: FrameCounts,
     },
+}
+
+/// The counters in a chamber's frame, as they stand there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RawCount {
+    /// Pulses.
+    pub pulses: u64,
+    /// Charge, in counts of its field.
+    pub charge: u64,
 }
 
 /// Counters of what the protection found, since the start, modulo 2^32.

@@ -6,8 +6,14 @@
 //! 2. its WITHHELD → CLOSED, PERMIT_WITHHELD, by it alone;
 //! 3. its silence → CLOSED, PERMIT_STALE, by it alone.
 //!
-//! At every moment at least one guard withholds or leases 0, and the order of the steps never depends on two guards
-//! being equally fast. A gate that reads, times or compares wrongly on any one channel is found here.
+//! Each guard times its own silence ([`crate::silence`]): it may last stale-after and the proof's margin at most. One that
+//! was longer is tried again, up to three times, because a late report looks like a slow timer.
+//!
+//! Last of all, from OPEN and LEASE_USED, one guard (another in each proof) sends TRIPPED → LATCHED by it alone; then each
+//! other adds itself. The delivery's own id releases the gate again.
+//!
+//! At every moment at least one guard withholds, leases 0 or has tripped, and the order of the steps never depends on two
+//! guards being equally fast. A gate that reads, times or compares wrongly on any one channel is found here.
 
 use crate::machine::Machine;
 use crate::units::{Span, Ticks};
@@ -37,6 +43,10 @@ pub enum ProofStep {
     Silenced,
     /// It withholds again, which gives its permit its worth back.
     Returned,
+    /// The last guard permits once more: the gate is open for the trips.
+    Reopened,
+    /// The guard sends TRIPPED, and the gate is latched by it and those before it.
+    Latched,
 }
 
 impl ProofStep {
@@ -53,6 +63,8 @@ impl ProofStep {
             Self::Permitted => "permit again",
             Self::Silenced => "silence",
             Self::Returned => "worth given back",
+            Self::Reopened => "open for the trips",
+            Self::Latched => "trip",
         }
     }
 }
@@ -66,6 +78,8 @@ pub enum Ask {
     Withhold,
     /// Nothing at all.
     Silence,
+    /// TRIPPED.
+    Trip,
 }
 
 /// What comes of a look at the gate.
@@ -77,9 +91,14 @@ pub enum Progress {
     Ask(u8, Ask),
     /// Every guard was proven.
     Proven,
+    /// The gate closed on this guard's silence after so long, sooner than its limit; the proof goes on.
+    Early(Guard, Span),
     /// This guard did not hold the gate in this step.
     Failed(Guard, ProofStep),
 }
+
+/// How often a silence is tried before it has failed.
+const TRIES: u8 = 3;
 
 /// A proof under way.
 #[derive(Clone, Copy, Debug)]
@@ -91,13 +110,23 @@ pub struct Proving {
     stale_after: Span,
     margin: Span,
     patience: Span,
+    permit_period: Span,
+    /// How long the guard's silence lasted, and how often it was tried.
+    silence: Option<Span>,
+    tries: u8,
+    is_too_long: bool,
+    early: Option<(Guard, Span)>,
+    /// Who trips first, and who has tripped, as a sum of [`Guard::bit`].
+    first_to_trip: Guard,
+    tripped: u8,
 }
 
 impl Proving {
-    /// A proof that begins now; the guards have just been asked to take up its delivery.
+    /// A proof under the id `delivery` that begins now; the guards have just been asked to take it up.
     #[must_use]
-    pub const fn new(now: Ticks, machine: &Machine) -> Self {
+    pub fn new(now: Ticks, machine: &Machine, delivery: u16) -> Self {
         let timing = machine.timing;
+        let first_to_trip = Guard::ALL.get(usize::from(delivery % 4)).copied().unwrap_or(Guard::Dose1);
         Self {
             turn: 0,
             step: ProofStep::TakeUp,
@@ -106,13 +135,51 @@ impl Proving {
             stale_after: timing.stale_after,
             margin: timing.proof_margin,
             patience: timing.stale_after.times(4).plus(timing.session_silence),
+            permit_period: timing.permit,
+            silence: None,
+            tries: 0,
+            is_too_long: false,
+            early: None,
+            first_to_trip,
+            tripped: 0,
         }
     }
 
     /// The guard whose turn it is.
     #[must_use]
     pub fn guard(&self) -> Guard {
-        Guard::ALL.get(self.turn).copied().unwrap_or(Guard::Interlock)
+        match self.step {
+            ProofStep::Latched => self.next_to_trip(self.tripped & !self.last_tripped()),
+            ProofStep::TakeUp
+            | ProofStep::Withheld
+            | ProofStep::Offered
+            | ProofStep::Leased
+            | ProofStep::Held
+            | ProofStep::Withdrawn
+            | ProofStep::Permitted
+            | ProofStep::Silenced
+            | ProofStep::Returned
+            | ProofStep::Reopened => Guard::ALL.get(self.turn).copied().unwrap_or(Guard::Interlock),
+        }
+    }
+
+    /// The guard that trips after those of `tripped`: the first one by the id, then the others in order.
+    fn next_to_trip(&self, tripped: u8) -> Guard {
+        if tripped & self.first_to_trip.bit() == 0 {
+            return self.first_to_trip;
+        }
+        Guard::ALL.into_iter().find(|guard| tripped & guard.bit() == 0).unwrap_or(Guard::Interlock)
+    }
+
+    /// The bit of the guard that tripped last.
+    fn last_tripped(&self) -> u8 {
+        let mut tripped = 0;
+        let mut last = 0;
+        while tripped != self.tripped && tripped != EVERY_GUARD {
+            last = self.next_to_trip(tripped).bit();
+            tripped |= last;
+        }
+        last
     }
 
     /// The step that is waited for.
@@ -121,15 +188,25 @@ impl Proving {
         self.step
     }
 
-    /// How many of the steps of all guards are done, and how many there are.
+    /// How many of the guards are proven, and how many there are.
     #[must_use]
     pub fn done(&self) -> (usize, usize) {
         (self.turn, Guard::ALL.len())
     }
 
+    /// A guard has timed its silence.
+    pub fn silent(&mut self, guard: Guard, lasted: Span) {
+        if guard == self.guard() && matches!(self.step, ProofStep::Silenced) {
+            self.silence = Some(lasted);
+        }
+    }
+
     /// Looks at the gate: `shown` is what every bus shows alike, or `None` where they differ.
     pub fn look(&mut self, now: Ticks, shown: Option<GateStatus>) -> Progress {
         let guard = self.guard();
+        if let Some((guard, lasted)) = self.early.take() {
+            return Progress::Early(guard, lasted);
+        }
         if now.since(self.since) > self.patience_of_step() {
             return self.give_up(shown);
         }
@@ -144,22 +221,24 @@ impl Proving {
         let settled = match self.step {
             ProofStep::TakeUp => now.since(self.since) >= self.stale_after && now.since(reached) >= self.margin,
             ProofStep::Held => now.since(reached) >= self.stale_after.plus(self.margin),
+            ProofStep::Silenced => self.silence.is_some(),
             ProofStep::Withheld
             | ProofStep::Offered
             | ProofStep::Leased
             | ProofStep::Withdrawn
             | ProofStep::Permitted
-            | ProofStep::Silenced
-            | ProofStep::Returned => true,
+            | ProofStep::Returned
+            | ProofStep::Reopened
+            | ProofStep::Latched => true,
         };
         if settled { self.advance(now) } else { Progress::Wait }
     }
 
-    /// How long a step may take. That of the silence also judges the gate's own timer; what lies above stale-after is for
-    /// the ways of the request and of the answer, through a session that has no real-time rights.
+    /// How long a step may take. What of the silence lies above stale-after is for the ways of the request and of the answer,
+    /// through a session that has no real-time rights; the guard itself times the gate.
     const fn patience_of_step(&self) -> Span {
         match self.step {
-            ProofStep::Silenced => self.stale_after.times(4),
+            ProofStep::Silenced => self.stale_after.times(8),
             ProofStep::TakeUp
             | ProofStep::Withheld
             | ProofStep::Offered
@@ -167,7 +246,9 @@ impl Proving {
             | ProofStep::Held
             | ProofStep::Withdrawn
             | ProofStep::Permitted
-            | ProofStep::Returned => self.patience,
+            | ProofStep::Returned
+            | ProofStep::Reopened
+            | ProofStep::Latched => self.patience,
         }
     }
 
@@ -192,15 +273,21 @@ impl Proving {
             ProofStep::Withheld => (GateState::Closed, CloseCause::PermitWithheld, before | own),
             ProofStep::Offered => (GateState::Closed, CloseCause::PermitWithheld, before & !own),
             // a lease of 0 means no beam on every gate, also on one that compares no others
-            ProofStep::Leased | ProofStep::Held | ProofStep::Permitted => (GateState::Open, CloseCause::LeaseUsed, own),
+            ProofStep::Leased | ProofStep::Held | ProofStep::Permitted | ProofStep::Reopened => {
+                (GateState::Open, CloseCause::LeaseUsed, own)
+            }
             ProofStep::Withdrawn | ProofStep::Returned => (GateState::Closed, CloseCause::PermitWithheld, own),
             ProofStep::Silenced => (GateState::Closed, CloseCause::PermitStale, own),
+            ProofStep::Latched => (GateState::Latched, CloseCause::PermitTripped, self.tripped),
         };
         (status.state, status.cause, status.closed_by, status.pulses) == (state, cause, closed_by, 0)
     }
 
     fn advance(&mut self, now: Ticks) -> Progress {
         let own = self.guard().bit();
+        if matches!(self.step, ProofStep::Silenced) && self.silence_failed() {
+            return Progress::Failed(self.guard(), self.step);
+        }
         let (step, progress) = match self.step {
             // the first guard withholds already, like all the others
             ProofStep::TakeUp | ProofStep::Withheld => (ProofStep::Offered, Progress::Ask(own, Ask::Prove(0))),
@@ -210,17 +297,39 @@ impl Proving {
             ProofStep::Withdrawn => (ProofStep::Permitted, Progress::Ask(own, Ask::Prove(0))),
             ProofStep::Permitted => (ProofStep::Silenced, Progress::Ask(own, Ask::Silence)),
             ProofStep::Silenced => (ProofStep::Returned, Progress::Ask(own, Ask::Withhold)),
-            ProofStep::Returned => {
-                self.turn = self.turn.saturating_add(1);
-                if self.turn >= Guard::ALL.len() {
-                    return Progress::Proven;
-                }
-                (ProofStep::Withheld, Progress::Ask(self.guard().bit(), Ask::Withhold))
+            ProofStep::Returned if self.is_too_long => (ProofStep::Permitted, Progress::Ask(own, Ask::Prove(0))),
+            ProofStep::Returned => self.next_turn(own),
+            ProofStep::Reopened | ProofStep::Latched if self.tripped == EVERY_GUARD => return Progress::Proven,
+            ProofStep::Reopened | ProofStep::Latched => {
+                let next = self.next_to_trip(self.tripped).bit();
+                self.tripped |= next;
+                (ProofStep::Latched, Progress::Ask(next, Ask::Trip))
             }
         };
         self.step = step;
         self.since = now;
         self.reached = None;
         progress
+    }
+
+    /// Judges how long the gate stayed open without the guard's word; whether it was too long for the last time.
+    fn silence_failed(&mut self) -> bool {
+        let lasted = self.silence.take().unwrap_or(Span::ZERO);
+        self.tries = self.tries.saturating_add(1);
+        self.is_too_long = lasted > self.stale_after.plus(self.margin);
+        if lasted < self.stale_after.minus(self.permit_period) {
+            self.early = Some((self.guard(), lasted));
+        }
+        self.is_too_long && self.tries >= TRIES
+    }
+
+    fn next_turn(&mut self, own: u8) -> (ProofStep, Progress) {
+        self.tries = 0;
+        let next = self.turn.saturating_add(1);
+        if next >= Guard::ALL.len() {
+            return (ProofStep::Reopened, Progress::Ask(own, Ask::Prove(0)));
+        }
+        self.turn = next;
+        (ProofStep::Withheld, Progress::Ask(self.guard().bit(), Ask::Withhold))
     }
 }

@@ -80,14 +80,19 @@ pub enum Progress {
         /// Charge, below zero when the counter drifts back.
         charge: Charge,
     },
-    /// The count of pulses went back, or over pulses whose charge nobody told.
-    Broken {
+    /// The count of pulses went back: the electronics began anew. The charge in the frame is no step from the one before.
+    Restarted {
         /// The count as it stands in the frame.
         now: i64,
         /// The count in the frame before.
         before: i64,
-        /// Charge that came with it.
-        charge: Charge,
+    },
+    /// The count went over pulses whose charge nobody told.
+    Missed {
+        /// The count as it stands in the frame.
+        now: i64,
+        /// The count in the frame before.
+        before: i64,
     },
 }
 
@@ -154,9 +159,11 @@ pub(crate) fn contract_step(reading: &DoseReading, before: Option<DoseReading>) 
     let fell = reading.pulses.checked_sub(before.pulses).is_none();
     if pulses >= 0x8000 || (fell && pulses > WRAP_PULSES) {
         // sixteen bits that went back, by more than a wrap explains: the electronics began anew
-        return Progress::Broken { now: i64::from(reading.pulses), before: i64::from(before.pulses), charge };
+        return Progress::Restarted { now: i64::from(reading.pulses), before: i64::from(before.pulses) };
     }
-    Progress::Further { pulses, charge }
+    // an electrometer that reports a fault or tests itself gives no reading, not even a lower bound
+    let is_reading = (reading.flags | before.flags) & (dose_flag::FAULT | dose_flag::SELF_TEST) == 0;
+    Progress::Further { pulses, charge: if is_reading { charge } else { Charge::ZERO } }
 }
 
 /// Follows another electrometer's frames.
@@ -164,6 +171,8 @@ pub(crate) fn contract_step(reading: &DoseReading, before: Option<DoseReading>) 
 pub struct Follower {
     extraction: Extraction,
     last: Option<RawReading>,
+    /// Flags of the last reading, where the next one is measured from it.
+    flags: u8,
     /// Parts of a pC that were collected and not yet told.
     rest: u32,
 }
@@ -172,7 +181,7 @@ impl Follower {
     /// A follower that has seen nothing.
     #[must_use]
     pub const fn new(extraction: &Extraction) -> Self {
-        Self { extraction: *extraction, last: None, rest: 0 }
+        Self { extraction: *extraction, last: None, flags: 0, rest: 0 }
     }
 
     /// Takes a believed frame.
@@ -184,25 +193,32 @@ impl Follower {
                 Counting::Cumulative => self.extraction.flags_of_charge(reading.charge),
                 Counting::PerPulse { .. } => 0,
             };
-            return Step { flags: reading.flags | flags, progress: Progress::First };
+            let flags = reading.flags | flags;
+            let alone = matches!(self.extraction.counting, Counting::PerPulse { .. });
+            self.flags = if alone { 0 } else { flags };
+            return Step { flags, progress: Progress::First };
         };
         let pulses = match self.extraction.pulses {
             PulseSign::None => 0,
             PulseSign::Counter(field) => field.step(reading.pulses, before.pulses),
             PulseSign::Mark(_) => i64::from(reading.pulses != 0),
         };
-        let brings_charge = matches!(self.extraction.counting, Counting::Cumulative) || pulses != 0;
-        let flags = if brings_charge { self.extraction.flags_of_charge(reading.charge) } else { 0 };
-        let charge = if brings_charge { self.charge(&reading, &before) } else { Charge::ZERO };
         let alone = matches!(self.extraction.counting, Counting::PerPulse { .. });
+        let brings_charge = !alone || pulses != 0;
+        let flags = if brings_charge { self.extraction.flags_of_charge(reading.charge) } else { 0 };
+        let flags = reading.flags | flags;
+        // a number that is no reading is no charge, and nothing can be measured from it
+        let is_reading = (flags | self.flags) & (dose_flag::FAULT | dose_flag::SELF_TEST) == 0;
+        self.flags = if alone { 0 } else { flags };
+        let charge = if brings_charge && is_reading { self.charge(&reading, &before) } else { Charge::ZERO };
+        let count = |raw: u64| i64::try_from(raw).unwrap_or(i64::MAX);
+        let (now, last) = (count(reading.pulses), count(before.pulses));
         let progress = match u32::try_from(pulses) {
             Ok(pulses) if !(alone && pulses > 1) => Progress::Further { pulses, charge },
-            Ok(_) | Err(_) => {
-                let count = |raw: u64| i64::try_from(raw).unwrap_or(i64::MAX);
-                Progress::Broken { now: count(reading.pulses), before: count(before.pulses), charge }
-            }
+            Ok(_) => Progress::Missed { now, before: last },
+            Err(_) => Progress::Restarted { now, before: last },
         };
-        Step { flags: reading.flags | flags, progress }
+        Step { flags, progress }
     }
 
     fn charge(&mut self, reading: &RawReading, before: &RawReading) -> Charge {
@@ -306,8 +322,8 @@ mod tests {
     fn trips_a_pulse_whose_charge_nobody_told() {
         let mut source = Source::new(Some(&per_pulse(PulseSign::Counter(field(16, 8)))));
         let _ = source.step(&frame(500, 7));
-        assert!(matches!(source.step(&frame(500, 9)).progress, Progress::Broken { now: 9, before: 7, .. }));
-        assert!(matches!(source.step(&frame(500, 8)).progress, Progress::Broken { now: 8, before: 9, .. }));
+        assert!(matches!(source.step(&frame(500, 9)).progress, Progress::Missed { now: 9, before: 7 }));
+        assert!(matches!(source.step(&frame(500, 8)).progress, Progress::Restarted { now: 8, before: 9 }));
         assert!(Source::new(Some(&per_pulse(PulseSign::Mark(field(16, 8))))).needs_every_frame());
     }
 

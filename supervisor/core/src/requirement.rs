@@ -30,8 +30,8 @@ macro_rules! requirements {
 
 requirements! {
     PrimaryDose = "SR-01", "Dose guard 1 ends the beam at the pulse that lands nearest to the preset on monitor 1.";
-    BackupDose = "SR-02", "Dose guard 2 ends the beam when monitor 2 reaches the preset plus its margin.";
-    BeamTime = "SR-03", "The time guard ends the beam when the beam-on time is over, and when the gate's clock and its own differ.";
+    BackupDose = "SR-02", "Dose guard 2 ends the beam when monitor 2 reaches its own limit, made from the independent calculation alone.";
+    BeamTime = "SR-03", "The time guard ends the beam when the beam-on time is over, when the gate has counted more pulses than the plan can take, and when the gate's clock and its own differ.";
     PulseByPulse = "SR-04", "No pulse is fired that was not leased, and none is leased before the window's pulses were judged.";
     BeamUnasked = "SR-05", "Beam that nobody asked for is a fault, whatever state the supervisor is in.";
     ChamberHonest = "SR-06", "A chamber that saturates, falls silent, reads low, high or backwards is a fault and never a low dose.";

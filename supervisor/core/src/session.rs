@@ -5,7 +5,7 @@
 //! Its own silence ends the beam too, because the interlock guard misses its heartbeat.
 
 use crate::clearance::Role;
-use crate::fault::{Fault, FaultSet};
+use crate::fault::{Fault, FaultSet, Group};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
 use crate::machine::{Machine, Order};
@@ -97,6 +97,8 @@ pub enum SessionNote {
     Ended(EndedBy),
     /// The session itself found a fault.
     Fault(FaultReport),
+    /// Something is out of the ordinary, and the proof goes on.
+    Warning(Guard, FaultReport),
     /// A guard's proof failed in this step.
     ProofFailed(Guard, ProofStep),
     /// A guard is proven.
@@ -238,7 +240,14 @@ impl Session {
 
     fn heard(&mut self, now: Ticks, guard: Guard, note: &Note) {
         match note {
-            Note::Fault(report) => self.trip(EndedBy::Guard(guard), *report),
+            Note::Fault(report) => {
+                self.trip(EndedBy::Guard(guard), *report);
+                let (monitor, bus) =
+                    (report.monitor, report.bus.filter(|_| matches!(report.fault.group(), Group::Bus)));
+                if (monitor > 0 || bus.is_some()) && !matches!(guard, Guard::Interlock) {
+                    self.direct(Guard::Interlock.bit(), Command::Found { monitor, bus });
+                }
+            }
             Note::Reached => self.reached(guard),
             Note::Gate { bus, status } => {
                 let [on_a, on_b] = &mut self.gates;
@@ -275,7 +284,13 @@ impl Session {
                 *(if matches!(guard, Guard::Dose1) { first } else { second }) = *dose;
             }
             Note::Time { beam_on, .. } => self.beam_on = *beam_on,
-            Note::Judged { .. } => {}
+            Note::Silent { lasted } => {
+                if let Some(proving) = &mut self.proving {
+                    proving.silent(guard, *lasted);
+                }
+                self.prove(now);
+            }
+            Note::Judged { .. } | Note::EndJudged { .. } | Note::Counters { .. } => {}
         }
     }
 
@@ -317,7 +332,7 @@ impl Session {
                 self.order = Some(*order);
                 self.delivered = [Dose::ZERO; 2];
                 self.beam_on = Span::ZERO;
-                self.proving = Some(Proving::new(now, &self.machine));
+                self.proving = Some(Proving::new(now, &self.machine, *proof));
                 self.first_fault = None;
                 self.found = FaultSet::EMPTY;
                 self.ended_by = None;
@@ -414,8 +429,7 @@ impl Session {
         if self.machine.single_bus {
             return a;
         }
-        let told = |gate: GateStatus| (gate.state, gate.cause, gate.closed_by, gate.pulses);
-        if a.map(told) == b.map(told) { a } else { None }
+        a.filter(|a| b.is_some_and(|b| a.tells_the_same(&b)))
     }
 
     fn prove(&mut self, now: Ticks) {
@@ -424,18 +438,26 @@ impl Session {
             return self.take_up(now, since, shown);
         }
         let Some(mut proving) = self.proving else { return };
-        let guard = proving.guard();
+        let (guard, done) = (proving.guard(), proving.done());
         let progress = proving.look(now, shown);
-        let turned = proving.guard() != guard || matches!(progress, Progress::Proven);
+        let turned = proving.done() != done;
         self.proving = Some(proving);
-        if turned {
-            self.tell(SessionNote::Proven(guard));
+        // the last guard is proven with the trips of all
+        let is_over = matches!(progress, Progress::Proven);
+        if turned || is_over {
+            self.tell(SessionNote::Proven(if is_over { Guard::Interlock } else { guard }));
         }
         match progress {
             Progress::Wait => {}
             Progress::Ask(to, Ask::Prove(lease)) => self.direct(to, Command::Prove { lease }),
             Progress::Ask(to, Ask::Withhold) => self.direct(to, Command::Withhold),
             Progress::Ask(to, Ask::Silence) => self.direct(to, Command::Silence),
+            Progress::Ask(to, Ask::Trip) => self.direct(to, Command::End(Reason::None)),
+            Progress::Early(guard, lasted) => {
+                let (lasted, limit) = (nanos(lasted), nanos(self.machine.timing.stale_after));
+                let report = FaultReport::of(Fault::GateClosesEarly).measured(lasted, limit);
+                self.tell(SessionNote::Warning(guard, report));
+            }
             Progress::Proven => {
                 self.proving = None;
                 self.taking_up = Some(now);

@@ -1,10 +1,11 @@
 //! The time guard: counts the beam-on time by its own clock and ends the beam when the limit is reached.
 //!
 //! It runs from the first sign of beam (beam requested, gate open, or a pulse on any chamber) until its own permit is
-//! withdrawn, and never waits for a sign to stop. Beside its own clock it watches the gate's: for each stretch of open,
-//! requested beam the two may differ by 2 % and 50 ms, so that neither a slow host nor a slow gate goes unseen.
+//! withdrawn, and never waits for a sign to stop. Beside its own clock it watches the gate's (`beam_clock`), and the gate's
+//! count of pulses: more than the plan can take end the beam, whatever the chambers say.
 //! It integrates no dose; from a chamber's frame it takes only whether a pulse came.
 
+use crate::beam_clock::BeamClock;
 use crate::common_checks::stale;
 use crate::fault::{Fault, FaultSet};
 use crate::frame::{Bus, Frame, Origin};
@@ -15,20 +16,6 @@ use crate::note::{Command, FaultReport, Note, Phase};
 use crate::reading::PulseWatch;
 use crate::units::{Span, Ticks};
 use crate::wire::{self, GATE_STATUS, GateState, GateStatus, LINAC_STATUS, LinacStatus, NO_PULSE_LIMIT};
-
-/// What two clocks may differ by, besides 2 %.
-const CLOCK_SLACK: Span = Span::from_millis(50);
-
-/// A stretch of beam in which the two clocks are compared.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    began: Ticks,
-    gate_elapsed: Span,
-    gate_last: u16,
-    /// How far the clocks were apart at the gate's last frame, and how far they may be: judged once the linac has said that
-    /// beam was still requested then.
-    apart: Option<(Span, Span)>,
-}
 
 /// What this guard knows of a chamber: where it tells of pulses.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +55,9 @@ pub struct TimeGuard {
     requested: bool,
     open: bool,
     gate_centiseconds: u16,
-    stretch: Option<Stretch>,
+    clock: BeamClock,
+    /// Pulses of this delivery that the gate may count.
+    pulse_limit: u32,
     chambers: [ChamberWatch; 2],
     next_clock: Ticks,
 }
@@ -89,7 +78,8 @@ impl TimeGuard {
             requested: false,
             open: false,
             gate_centiseconds: 0,
-            stretch: None,
+            clock: BeamClock::NONE,
+            pulse_limit: u32::MAX,
             chambers: [ChamberWatch::new(1, machine), ChamberWatch::new(2, machine)],
             next_clock: Ticks::ZERO,
         }
@@ -136,35 +126,25 @@ impl TimeGuard {
     fn gate_says(&mut self, now: Ticks, status: &GateStatus) {
         self.open = matches!(status.state, GateState::Open);
         self.gate_centiseconds = status.beam_on_centiseconds;
-        if !(self.open && self.requested && matches!(self.common.phase, Phase::Delivering)) {
-            self.stretch = None;
+        let report = self.clock.gate(now, status);
+        if !matches!(self.common.phase, Phase::Delivering) {
+            self.clock.rest();
             return;
         }
-        match &mut self.stretch {
-            None => {
-                let gate_last = status.beam_on_centiseconds;
-                self.stretch = Some(Stretch { began: now, gate_elapsed: Span::ZERO, gate_last, apart: None });
-            }
-            Some(stretch) => {
-                let step = status.beam_on_centiseconds.wrapping_sub(stretch.gate_last);
-                stretch.gate_last = status.beam_on_centiseconds;
-                stretch.gate_elapsed = stretch.gate_elapsed.plus(Span::from_millis(u64::from(step)).times(10));
-                let host = now.since(stretch.began);
-                let limit = CLOCK_SLACK.plus(Span::from_nanos(host.nanos() / 50));
-                stretch.apart = Some((host.difference(stretch.gate_elapsed), limit));
-            }
+        if status.pulses > self.pulse_limit {
+            let (pulses, limit) = (i64::from(status.pulses), i64::from(self.pulse_limit));
+            self.common.raise(now, FaultReport::of(Fault::PulseLimit).measured(pulses, limit));
+        }
+        if let Some(report) = report {
+            self.common.raise(now, report);
         }
     }
 
-    /// The gate's clock stops with the request; this guard hears of that with the linac's next frame, or the one after two
-    /// lost ones. So the clocks are judged only up to a frame that still bears the request.
     fn linac_says(&mut self, now: Ticks, requested: bool) {
         self.requested = requested;
-        if let Some((difference, limit)) = self.stretch.as_ref().and_then(|stretch| stretch.apart)
-            && requested
-            && difference > limit
-        {
-            self.common.raise(now, FaultReport::of(Fault::ClocksDisagree).measured(nanos(difference), nanos(limit)));
+        let report = self.clock.linac(requested, self.linac.lost() > 0);
+        if let Some(report) = report.filter(|_| matches!(self.common.phase, Phase::Delivering)) {
+            self.common.raise(now, report);
         }
     }
 
@@ -174,10 +154,11 @@ impl TimeGuard {
                 self.limit = order.time_limit;
                 self.elapsed = Span::ZERO;
                 self.running = None;
-                self.stretch = None;
+                self.pulse_limit = order.pulse_limit;
+                self.clock.rest();
             }
             Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
-                self.stretch = None;
+                self.clock.rest();
                 self.common.permit.permit(NO_PULSE_LIMIT);
             }
             Command::TakeUp { .. }
@@ -185,6 +166,7 @@ impl TimeGuard {
             | Command::Silence
             | Command::Withhold
             | Command::Rebase { .. }
+            | Command::Found { .. }
             | Command::Deliver
             | Command::End(_)
             | Command::Acknowledge

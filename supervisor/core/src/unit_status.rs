@@ -54,6 +54,12 @@ impl UnitStatus {
         self.linac.is_some_and(|linac| linac.beam_requested())
     }
 
+    /// Whether frames of the linac were lost before its last one.
+    #[must_use]
+    pub const fn lost_a_frame(&self) -> bool {
+        self.linac_hearing.lost() > 0
+    }
+
     /// Takes a frame of the linac; whether it brought something new.
     ///
     /// # Errors

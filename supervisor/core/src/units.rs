@@ -124,6 +124,12 @@ impl Span {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// What remains of this duration after another; zero when the other is longer.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The longer of two durations.
     #[must_use]
     pub const fn longer(self, other: Self) -> Self {

@@ -264,6 +264,12 @@ pub struct GateStatus {
 }
 
 impl GateStatus {
+    /// Whether two reports tell the same of the gate; its clock goes on and is no news.
+    #[must_use]
+    pub fn tells_the_same(&self, other: &Self) -> bool {
+        *self == Self { beam_on_centiseconds: self.beam_on_centiseconds, ..*other }
+    }
+
     /// The frame for this report.
     #[must_use]
     pub fn encode(&self, alive: u8) -> Frame {

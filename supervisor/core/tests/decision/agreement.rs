@@ -1,7 +1,9 @@
 //! Gate and chambers: the same pulses, and the same dose.
 
-use beam_core::agreement::Agreement;
+use beam_core::agreement::{Agreement, Shown};
 use beam_core::fault::Fault;
+use beam_core::frame::Bus;
+use beam_core::machine::Order;
 use beam_core::note::FaultReport;
 use beam_core::requirement::Requirement;
 use beam_core::units::Ticks;
@@ -15,6 +17,11 @@ fn watch(window: u32) -> Agreement {
     agreement
 }
 
+/// The gate as bus A shows it.
+const fn shown(pulses: u32, lease_used: bool) -> Shown {
+    Shown { bus: Bus::A, pulses, lease_used }
+}
+
 fn numbers(report: Option<FaultReport>) -> Option<(Fault, i64, i64)> {
     report.map(|report| (report.fault, report.measured, report.limit))
 }
@@ -26,8 +33,8 @@ fn since_one_second(
     [first, second]: [u32; 2],
     later: Ticks,
 ) -> Option<(Fault, i64, i64)> {
-    assert_eq!(agreement.counts(at(1000), gate, [first, second, second], false), None);
-    numbers(agreement.counts(later, gate, [first, second, second], false))
+    assert_eq!(agreement.counts(at(1000), shown(gate, false), [first, second, second]), None);
+    numbers(agreement.counts(later, shown(gate, false), [first, second, second]))
 }
 
 const TRIPPED: Option<(Fault, i64, i64)> = Some((Fault::CountsDisagree, 1, 0));
@@ -58,9 +65,9 @@ fn trips_over_the_count_of_the_beams_own_charge_as_over_any_other() {
     verifies(Requirement::BeamUnasked);
     for beam in [4, 6] {
         let mut agreement = watch(1);
-        assert_eq!(agreement.counts(at(1000), 5, [5, 5, beam], false), None);
-        assert_eq!(agreement.counts(at(1030), 5, [5, 5, beam], false), None);
-        assert_eq!(numbers(agreement.counts(at(1030).after(NANO), 5, [5, 5, beam], false)), TRIPPED);
+        assert_eq!(agreement.counts(at(1000), shown(5, false), [5, 5, beam]), None);
+        assert_eq!(agreement.counts(at(1030), shown(5, false), [5, 5, beam]), None);
+        assert_eq!(numbers(agreement.counts(at(1030).after(NANO), shown(5, false), [5, 5, beam])), TRIPPED);
     }
 }
 
@@ -69,11 +76,11 @@ fn holds_counts_that_meet_in_between() {
     verifies(Requirement::BeamUnasked);
     let mut agreement = watch(1);
     for (millis, second) in [(1000, 4), (1020, 5), (1025, 4), (1050, 4), (1055, 4)] {
-        assert_eq!(agreement.counts(at(millis), 5, [5, second, second], false), None, "{millis}");
+        assert_eq!(agreement.counts(at(millis), shown(5, false), [5, second, second]), None, "{millis}");
     }
-    assert_eq!(numbers(agreement.counts(at(1056), 5, [5, 4, 4], false)), TRIPPED);
+    assert_eq!(numbers(agreement.counts(at(1056), shown(5, false), [5, 4, 4])), TRIPPED);
     agreement.begin(&order());
-    assert_eq!(agreement.counts(at(1056), 5, [5, 4, 4], false), None, "a delivery begins anew");
+    assert_eq!(agreement.counts(at(1056), shown(5, false), [5, 4, 4]), None, "a delivery begins anew");
 }
 
 #[test]
@@ -86,7 +93,7 @@ fn holds_a_window_of_pulses_under_way() {
 #[test]
 fn trips_over_more_pulses_than_the_window_at_once() {
     verifies(Requirement::PulseByPulse);
-    let report = watch(3).counts(at(1000), 5, [3, 1, 1], false);
+    let report = watch(3).counts(at(1000), shown(5, false), [3, 1, 1]);
     assert_eq!(numbers(report), Some((Fault::CountsDisagree, 4, 3)));
 }
 
@@ -96,7 +103,7 @@ fn trips_once_the_gate_has_waited_for_a_lease_as_long() {
     let mut agreement = watch(3);
     let mut differ = |millis: u64, nanos: u64, lease_used: bool| {
         let now = Ticks::from_nanos(at(millis).nanos() + nanos);
-        numbers(agreement.counts(now, 5, [5, 4, 4], lease_used))
+        numbers(agreement.counts(now, shown(5, lease_used), [5, 4, 4]))
     };
     assert_eq!(differ(1000, 0, false), None);
     assert_eq!(differ(2000, 0, true), None, "they differ for long, and the lease is used up just now");
@@ -111,16 +118,16 @@ fn trips_once_the_gate_has_waited_for_a_lease_as_long() {
 fn holds_counts_that_differ_only_since_just_now_though_the_lease_is_used_up() {
     verifies(Requirement::PulseByPulse);
     let mut agreement = watch(3);
-    assert_eq!(agreement.counts(at(1000), 5, [5, 5, 5], true), None);
-    assert_eq!(agreement.counts(at(2000), 5, [5, 5, 5], true), None);
-    assert_eq!(agreement.counts(at(2001), 6, [5, 5, 5], true), None);
+    assert_eq!(agreement.counts(at(1000), shown(5, true), [5, 5, 5]), None);
+    assert_eq!(agreement.counts(at(2000), shown(5, true), [5, 5, 5]), None);
+    assert_eq!(agreement.counts(at(2001), shown(6, true), [5, 5, 5]), None);
     agreement.begin(&order());
-    assert_eq!(agreement.counts(at(3000), 6, [5, 5, 5], true), None);
-    assert_eq!(agreement.counts(at(3030), 6, [5, 5, 5], true), None, "a delivery begins anew");
+    assert_eq!(agreement.counts(at(3000), shown(6, true), [5, 5, 5]), None);
+    assert_eq!(agreement.counts(at(3030), shown(6, true), [5, 5, 5]), None, "a delivery begins anew");
 }
 
 fn doses(first: i64, second: i64) -> Option<(Fault, i64, i64)> {
-    numbers(watch(1).doses(micro_mu(first), micro_mu(second)))
+    numbers(watch(1).doses(micro_mu(first), micro_mu(second), [40, 40]))
 }
 
 fn at_end(first: i64, second: i64) -> Option<(Fault, i64, i64)> {
@@ -148,27 +155,68 @@ fn trips_over_doses_a_hair_further_apart() {
 fn holds_two_pulses_more_for_each_that_one_chamber_has_not_counted_yet() {
     verifies(Requirement::ChambersAgree);
     for counts in [[5, 3], [3, 5]] {
-        assert_eq!(watch(3).doses_at_counts(micro_mu(1_000_000), micro_mu(1_350_000), counts), None);
+        assert_eq!(watch(3).doses(micro_mu(1_000_000), micro_mu(1_350_000), counts), None);
     }
-    assert_eq!(watch(1).doses_at_counts(micro_mu(1_000_000), micro_mu(1_150_000), [5, 5]), None);
+    assert_eq!(watch(1).doses(micro_mu(1_000_000), micro_mu(1_150_000), [21, 21]), None);
 }
 
 #[test]
 fn trips_a_chamber_that_missed_counts_for_good() {
     verifies(Requirement::ChambersAgree);
-    let apart = |counts, second| numbers(watch(3).doses_at_counts(micro_mu(1_000_000), micro_mu(second), counts));
+    let apart = |counts, second| numbers(watch(3).doses(micro_mu(1_000_000), micro_mu(second), counts));
     for counts in [[5, 3], [3, 5]] {
         assert_eq!(apart(counts, 1_350_001), Some((Fault::ChambersDisagree, 350_001, 350_000)));
     }
-    assert_eq!(apart([5, 5], 1_150_001), Some((Fault::ChambersDisagree, 150_001, 150_000)));
+    assert_eq!(apart([21, 21], 1_150_001), Some((Fault::ChambersDisagree, 150_001, 150_000)));
 }
 
 #[test]
-fn holds_and_trips_at_the_end_by_one_pulse_or_two_percent() {
+fn holds_and_trips_at_equal_counts_of_the_first_twenty_pulses_by_half_a_pulse_or_ten_percent() {
+    verifies(Requirement::ChambersAgree);
+    let early = |first, second, pulses: u32| numbers(watch(1).doses(micro_mu(first), micro_mu(second), [pulses; 2]));
+    // a pulse is 50 000
+    assert_eq!(early(25_000, 50_000, 1), None);
+    assert_eq!(early(24_999, 50_000, 1), Some((Fault::ChambersDisagree, 25_001, 25_000)));
+    assert_eq!(early(900_000, 1_000_000, 20), None);
+    assert_eq!(early(899_999, 1_000_000, 20), Some((Fault::ChambersDisagree, 100_001, 100_000)));
+    assert_eq!(early(899_999, 1_000_000, 21), None, "three pulses are 150 000");
+    assert_eq!(early(0, 100_000, 0), None, "before the first pulse");
+    let at_different = watch(2).doses(micro_mu(50_000), micro_mu(100_000), [1, 2]);
+    assert_eq!(at_different, None, "at equal counts only");
+    let mut tube = Agreement::new(&continuous());
+    tube.begin(&order());
+    assert_eq!(tube.doses(micro_mu(24_999), micro_mu(50_000), [1, 1]), None, "a tube has no first pulses");
+}
+
+#[test]
+fn trips_over_one_report_of_the_gate_that_stands_still_whatever_the_other_says() {
+    verifies(Requirement::BeamUnasked);
+    for still in [Bus::A, Bus::B] {
+        let moving = if still == Bus::A { Bus::B } else { Bus::A };
+        let mut agreement = watch(1);
+        let mut found = None;
+        for pulse in 1..10 {
+            let now = at(1000 + 10 * u64::from(pulse));
+            let shown = |bus, pulses| Shown { bus, pulses, lease_used: false };
+            assert_eq!(agreement.counts(now, shown(moving, pulse), [pulse; 3]), None);
+            found = found.or(agreement.counts(now, shown(still, 0), [pulse; 3]));
+        }
+        let report = found.expect("it differs for 80 ms");
+        assert_eq!((report.fault, report.bus), (Fault::CountsDisagree, Some(still)));
+    }
+}
+
+#[test]
+fn holds_and_trips_at_the_end_by_half_a_pulse_or_two_percent_or_the_least_that_can_be_told() {
     verifies(Requirement::ChambersAgree);
     assert_eq!((at_end(1_000_000, 1_050_000), at_end(9_800_000, 10_000_000)), (None, None));
-    assert_eq!(at_end(1_050_001, 1_000_000), Some((Fault::EndDisagreement, 50_001, 50_000)));
+    assert_eq!(at_end(1_050_001, 1_000_000), Some((Fault::EndDisagreement, 50_001, 50_000)), "0.05 MU");
     assert_eq!(at_end(10_000_000, 9_799_999), Some((Fault::EndDisagreement, 200_001, 200_000)));
+    let mut agreement = watch(1);
+    agreement.begin(&Order { pulse_dose: micro_mu(1_000_000), ..order() });
+    assert_eq!(agreement.doses_at_end(micro_mu(1_000_000), micro_mu(1_500_000)), None, "half a pulse");
+    let report = agreement.doses_at_end(micro_mu(1_000_000), micro_mu(1_500_001));
+    assert_eq!(numbers(report), Some((Fault::EndDisagreement, 500_001, 500_000)));
     let before_any = Agreement::new(&machine());
-    assert!(before_any.doses(micro_mu(1), micro_mu(0)).is_some(), "no pulse is expected yet");
+    assert!(before_any.doses(micro_mu(1), micro_mu(0), [40, 40]).is_some(), "no pulse is expected yet");
 }

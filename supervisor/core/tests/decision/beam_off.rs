@@ -5,9 +5,9 @@ use beam_core::fault::Fault;
 use beam_core::note::FaultReport;
 use beam_core::requirement::Requirement;
 use beam_core::units::Ticks;
-use beam_core::wire::{CloseCause, GateState};
+use beam_core::wire::GateState;
 
-use crate::kit::{FULL_SCALE, NANO, PULSE, at, gate, machine, ms, pc, verifies};
+use crate::kit::{FULL_SCALE, NANO, PULSE, at, continuous, machine, ms, pc, verifies};
 
 const CLOSED: GateState = GateState::Closed;
 const OPEN: GateState = GateState::Open;
@@ -15,9 +15,12 @@ const OPEN: GateState = GateState::Open;
 /// Counts with this gate and all else as at first.
 fn counts(state: GateState, pulses: u32) -> Counts {
     Counts {
-        gate: gate(state, CloseCause::PermitWithheld, pulses),
+        open: [state == OPEN; 2],
+        gate: Some(pulses),
         pulses: [100, 200, 300],
         charge: [pc(10_000), pc(-20_000)],
+        readings: [(ms(10), pc(0), ms(10)); 2],
+        is_ending: false,
     }
 }
 
@@ -210,4 +213,60 @@ fn trips_over_charge_that_comes_before_the_first_order() {
     verifies(Requirement::BeamUnasked);
     let found = unplanned(FULL_SCALE[0] * 2 / 5 + 100).map(|report| (report.fault, report.monitor));
     assert_eq!(found, Some((Fault::ChargeWhileClosed, 1)));
+}
+
+#[test]
+fn trips_over_each_bus_that_shows_the_gate_open_whatever_the_other_says() {
+    verifies(Requirement::BeamUnasked);
+    for open in [[true, false], [false, true]] {
+        let mut off = settled();
+        let shows = Counts { open, ..counts(CLOSED, 50) };
+        assert_eq!(watch(&mut off, at(2000), &shows), None);
+        let report = watch(&mut off, at(2050).after(NANO), &shows);
+        assert_eq!(numbers(report), Some((Fault::GateOpenUnasked, 0, 50_000_001, 50_000_000)));
+    }
+}
+
+#[test]
+fn holds_what_arrives_while_the_end_is_judged_and_counts_from_there() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = BeamOff::new(&machine());
+    off.expect([pc(PULSE[0]), pc(PULSE[1])]);
+    let ending = |charge: i64, is_ending: bool| Counts {
+        gate: None,
+        charge: [pc(10_000 + charge), pc(-20_000)],
+        is_ending,
+        ..counts(CLOSED, 50)
+    };
+    assert_eq!(watch(&mut off, at(1000), &ending(0, true)), None);
+    assert_eq!(watch(&mut off, at(1500), &ending(9000, true)), None, "a bus that was away brings what it owes");
+    assert_eq!(watch(&mut off, at(1501), &ending(9000, false)), None, "judged: from here it counts");
+    assert_eq!(watch(&mut off, at(1502), &ending(10_000, false)), None, "one late pulse");
+    let report = numbers(watch(&mut off, at(1503), &ending(10_001, false)));
+    assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 1001, 1000)));
+}
+
+/// A machine without pulses whose gate has just closed, with a reading of 10 ms ago that brought `last` pC in 10 ms; what is
+/// found of so much charge after it.
+fn after_closing(last: i64, collected: i64) -> Option<(Fault, u8, i64, i64)> {
+    let mut off = BeamOff::new(&continuous());
+    off.expect([pc(10_000), pc(20_000)]);
+    let counts = |state, first: i64| Counts {
+        charge: [pc(10_000 + first), pc(-20_000)],
+        readings: [(ms(10), pc(last), ms(10)), (ms(10), pc(0), ms(10))],
+        ..counts(state, 0)
+    };
+    assert_eq!(watch(&mut off, at(1000), &counts(CLOSED, 0)), None);
+    numbers(watch(&mut off, at(1001), &counts(CLOSED, collected)))
+}
+
+#[test]
+fn holds_and_trips_without_pulses_by_the_dose_period_that_was_due_when_the_gate_closed() {
+    verifies(Requirement::BeamUnasked);
+    // 10 000 pC in a tenth of a second: a period and the 10 ms since the last reading are 2000 pC, and a fifth more
+    assert_eq!(after_closing(1000, 2400), None);
+    assert_eq!(after_closing(1000, 2401), Some((Fault::ChargeWhileClosed, 1, 2401, 2400)));
+    // a beam of three times the rate brings as much more, and is another fault
+    assert_eq!(after_closing(3000, 6000), None);
+    assert_eq!(after_closing(3000, 6001), Some((Fault::ChargeWhileClosed, 1, 6001, 6000)));
 }

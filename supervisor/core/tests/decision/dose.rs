@@ -64,19 +64,19 @@ fn trips_at_the_first_pulse_at_or_above_the_preset_where_the_profile_says_so() {
 }
 
 #[test]
-fn trips_by_the_mean_of_the_pulses_seen_from_the_fourth_on() {
+fn trips_by_the_larger_of_mean_and_expected_in_the_first_pulses_and_by_the_mean_from_the_fourth_on() {
     verifies(Requirement::PrimaryDose);
-    // pulses of 1200: after three, 1400 remain and 1000 are expected; that is one more, after four 200 remain
-    let mut rig = delivering(Guard::Dose1, &machine(), 5000, 100_000);
-    assert_eq!(pulses_until_reached(&mut rig, 1200), 4);
-    // after three pulses the expected charge still counts: 501 remain, half of 1000
-    let mut rig = delivering(Guard::Dose1, &machine(), 4101, 100_000);
-    assert_eq!(pulses_until_reached(&mut rig, 1200), 4);
-    // after four the mean counts: 599 remain, not half of 1200, though over half of 1000
-    let mut rig = delivering(Guard::Dose1, &machine(), 5399, 100_000);
-    assert_eq!(pulses_until_reached(&mut rig, 1200), 4);
-    let mut rig = delivering(Guard::Dose1, &machine(), 5400, 100_000);
-    assert_eq!(pulses_until_reached(&mut rig, 1200), 5);
+    let until = |preset, charge| {
+        let mut rig = delivering(Guard::Dose1, &machine(), preset, 100_000);
+        pulses_until_reached(&mut rig, charge)
+    };
+    // pulses of 1200, of which 1000 are expected: after three, 599 remain, not half of 1200; with 600 one more comes
+    assert_eq!((until(4199, 1200), until(4200, 1200)), (3, 4));
+    // pulses of 800: after three, 499 remain, not half of 1000, though over half of 800; with 500 one more comes
+    assert_eq!((until(2899, 800), until(2900, 800)), (3, 4));
+    // after four the mean alone counts: 599 of 1200 are not half, 600 are; 400 of 800 are half
+    assert_eq!((until(5399, 1200), until(5400, 1200)), (4, 5));
+    assert_eq!((until(3599, 800), until(3600, 800)), (4, 5));
 }
 
 #[test]

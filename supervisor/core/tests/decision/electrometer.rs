@@ -150,12 +150,11 @@ fn trips_a_count_that_falls_and_pulses_whose_charge_nobody_told() {
         let _first = source.step(&frame(100, from));
         source.step(&frame(104, to)).progress
     };
-    let broken = |now, before, charge| Progress::Broken { now, before, charge: pc(charge) };
-    assert_eq!(step(Counting::Cumulative, 7, 6), broken(6, 7, 2));
+    assert_eq!(step(Counting::Cumulative, 7, 6), Progress::Restarted { now: 6, before: 7 });
     assert_eq!(step(Counting::Cumulative, 7, 9), Progress::Further { pulses: 2, charge: pc(2) });
-    assert_eq!(step(PER_PULSE, 7, 9), broken(9, 7, 53), "one charge for two pulses");
+    assert_eq!(step(PER_PULSE, 7, 9), Progress::Missed { now: 9, before: 7 }, "one charge for two pulses");
     assert_eq!(step(PER_PULSE, 7, 8), Progress::Further { pulses: 1, charge: pc(53) });
-    assert_eq!(step(PER_PULSE, 7, 6), broken(6, 7, 53));
+    assert_eq!(step(PER_PULSE, 7, 6), Progress::Restarted { now: 6, before: 7 });
 }
 
 #[test]
@@ -344,7 +343,9 @@ fn trips_over_a_lost_frame_that_may_have_brought_a_pulse() {
         let machine = with(1, &machine(), electrometer(pulses, Some(sequence())));
         let mut chamber = Chamber::new(1, &machine);
         let mut counts = FrameCounts::default();
-        let mut take = |counter| chamber.take(at(1), Origin::Wire, &numbered(counter), false, &mut counts);
+        let mut take = |counter| {
+            chamber.take(at(1), Origin::Wire, &numbered(counter), beam_core::chamber::BeamSign::Closed, &mut counts)
+        };
         assert_eq!(take(1), Ok(Some(Reading::default())));
         take(1 + step).map_err(|report| (report.fault, report.measured))
     };

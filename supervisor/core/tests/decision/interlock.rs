@@ -148,6 +148,7 @@ fn holds_a_pause_of_the_console_for_no_low_rate() {
 fn holds_chambers_that_differ_by_three_pulses() {
     verifies(Requirement::ChambersAgree);
     let mut rig = delivering();
+    pulses_every(&mut rig, PERIOD, PULSE, 21);
     for _ in 0..7 {
         rig.run(PERIOD);
         rig.pulse_of([1400, PULSE[1]]);
@@ -167,12 +168,25 @@ fn trips_over_chambers_that_differ_by_more() {
     verifies(Requirement::ChambersAgree);
     for charge in [[1400, PULSE[1]], [PULSE[0], 2800]] {
         let mut rig = delivering();
-        for _ in 0..8 {
-            rig.run(PERIOD);
-            rig.pulse_of(charge);
-        }
+        pulses_every(&mut rig, PERIOD, PULSE, 20);
+        pulses_every(&mut rig, PERIOD, charge, 7);
+        rig.holds();
+        rig.run(PERIOD);
+        rig.pulse_of(charge);
         let report = rig.trips(Fault::ChambersDisagree);
-        assert_eq!((report.measured, report.limit, report.pulses), (160_000, 150_000, 7), "after seven good pulses");
+        assert_eq!((report.measured, report.limit, report.pulses), (160_000, 150_000, 27), "after 27 pulses that hold");
+    }
+}
+
+#[test]
+fn trips_over_a_monitor_at_half_of_its_reading_at_the_second_pulse() {
+    verifies(Requirement::ChambersAgree);
+    for charge in [[510, PULSE[1]], [PULSE[0], 1020]] {
+        let mut rig = delivering();
+        pulses_every(&mut rig, PERIOD, charge, 1);
+        rig.holds();
+        pulses_every(&mut rig, PERIOD, charge, 1);
+        assert_eq!(rig.faults().first(), Some(&Fault::ChambersDisagree), "{:?}", rig.reports());
     }
 }
 
@@ -199,8 +213,9 @@ fn holds_charge_that_comes_before_its_pulse_to_the_rate() {
     let mut rig = Rig::delivering_for(WHO, &machine(), &long());
     for _ in 0..30 {
         rig.run(PERIOD);
-        rig.count_and_tell(1, 0, 600);
-        rig.count_and_tell(2, 0, 1200);
+        rig.count(1, 0, 600);
+        rig.count(2, 0, 1200);
+        rig.run(ms(10));
         rig.pulse_of([400, 800]);
     }
     rig.holds();
@@ -241,7 +256,10 @@ fn a_rate_out_of_the_ordinary_is_warned_of_once() {
     rig.holds();
     let warnings = rig.warnings();
     assert_eq!(warnings.iter().map(|report| report.fault).collect::<Vec<_>>(), [Fault::RateHigh]);
-    assert_eq!(warnings[0].pulses, 9, "pulses judged before");
+    assert_eq!(
+        warnings[0].pulses, 7,
+        "eight pulses of 1.3, the first not in it, and three nominal ones are 1.21 times nominal"
+    );
 }
 
 #[test]
@@ -269,6 +287,8 @@ fn only_beam_that_is_asked_for_makes_a_rate() {
         rig.tell_linac();
         rig.tell_gate();
         rig.pulse_of(PULSE);
+        rig.run(ms(100));
+        rig.pulse_of(PULSE);
         rig.forget();
         rig.run(ms(50));
         rig.let_out();
@@ -277,8 +297,12 @@ fn only_beam_that_is_asked_for_makes_a_rate() {
             _ => None,
         })
     };
-    assert_eq!(rate_without(|_| ()), Some((500_000, true)));
-    assert_eq!(rate_without(|rig| rig.linac.interlocks = 0), Some((0, false)));
+    assert_eq!(rate_without(|_| ()), Some((476_190, true)));
+    assert_eq!(
+        rate_without(|rig| rig.linac.interlocks = 0),
+        Some((476_190, false)),
+        "pulses tell of beam by themselves"
+    );
     assert_eq!(rate_without(|rig| rig.gate.state = GateState::Closed), Some((0, true)));
 }
 
@@ -288,6 +312,10 @@ fn at_the_end(pulses: u32) -> Vec<FaultReport> {
     pulses_every(&mut rig, PERIOD, [1050, 2000], pulses);
     assert_eq!(rig.warnings(), []);
     rig.command(Command::End(Reason::DoseReached));
+    rig.let_out();
+    assert_eq!(rig.warnings(), [], "nothing is compared before the gate has closed");
+    rig.gate.state = GateState::Latched;
+    rig.tell_gate();
     rig.let_out();
     assert_eq!(rig.reports(), []);
     rig.warnings()

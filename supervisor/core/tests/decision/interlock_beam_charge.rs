@@ -171,6 +171,8 @@ fn a_short_delivery_off_its_baseline_is_told_at_its_end() {
             fitted.pulse(counts);
         }
         fitted.rig.command(Command::End(beam_core::wire::Reason::Operator));
+        fitted.rig.gate.state = beam_core::wire::GateState::Latched;
+        fitted.rig.tell_gate();
         fitted.rig.let_out();
         let found: Vec<Fault> = fitted.rig.warnings().iter().map(|report| report.fault).collect();
         assert_eq!(found == [Fault::BeamChargeRatio], warned, "{found:?}");

@@ -12,8 +12,8 @@ const HOLD: Span = ms(35);
 /// Four times stale-after, and the session's silence.
 const PATIENCE: Span = ms(600);
 
-/// Patience with a guard's silence: it judges the gate's own timer.
-const PATIENCE_WITH_SILENCE: Span = ms(100);
+/// Patience with a guard's silence: the guard itself times the gate.
+const PATIENCE_WITH_SILENCE: Span = ms(200);
 
 fn patience(step: ProofStep) -> Span {
     if step == ProofStep::Silenced { PATIENCE_WITH_SILENCE } else { PATIENCE }
@@ -25,6 +25,7 @@ pub enum Heard {
     Withheld,
     Leases(u32),
     Nothing,
+    Tripped,
 }
 
 /// A gate as it should be.
@@ -39,6 +40,7 @@ impl Gate {
                 Ask::Prove(lease) => Heard::Leases(lease),
                 Ask::Withhold => Heard::Withheld,
                 Ask::Silence => Heard::Nothing,
+                Ask::Trip => Heard::Tripped,
             };
         }
     }
@@ -47,7 +49,10 @@ impl Gate {
         let who =
             |heard| Guard::ALL.iter().filter(|guard| self.0[guard.index()] == heard).map(|guard| guard.bit()).sum();
         let (silent, withheld, used): (u8, u8, u8) = (who(Heard::Nothing), who(Heard::Withheld), who(Heard::Leases(0)));
-        let (state, cause, closed_by) = if silent > 0 {
+        let tripped: u8 = who(Heard::Tripped);
+        let (state, cause, closed_by) = if tripped > 0 {
+            (GateState::Latched, CloseCause::PermitTripped, tripped)
+        } else if silent > 0 {
             (GateState::Closed, CloseCause::PermitStale, silent)
         } else if withheld > 0 {
             (GateState::Closed, CloseCause::PermitWithheld, withheld)
@@ -58,24 +63,51 @@ impl Gate {
     }
 }
 
+/// What was asked, what was early, and the failure if there was one.
+type Finished = (Vec<(u8, Ask)>, Vec<(Guard, Span)>, Option<(Guard, ProofStep)>);
+
 /// A proof, its gate and the time.
 struct Trial {
     proof: Proving,
     gate: Gate,
     now: Ticks,
+    /// How long each silence lasts, one after the other; the last one goes on.
+    silences: Vec<Span>,
 }
+
+/// The id of the proof; 6 modulo 4 is 2, so the time guard trips first.
+const ID: u16 = 6;
 
 impl Trial {
     fn new() -> Self {
-        Self { proof: Proving::new(at(1000), &machine()), gate: Gate::NEW, now: at(1000) }
+        Self { proof: Proving::new(at(1000), &machine(), ID), gate: Gate::NEW, now: at(1000), silences: vec![ms(25)] }
     }
 
     fn look(&mut self) -> Progress {
         let progress = self.proof.look(self.now, Some(self.gate.shows()));
         if let Progress::Ask(to, ask) = progress {
             self.gate.ask(to, ask);
+            if ask == Ask::Silence {
+                let lasted = if self.silences.len() > 1 { self.silences.remove(0) } else { self.silences[0] };
+                self.proof.silent(self.proof.guard(), lasted);
+            }
         }
         progress
+    }
+
+    /// Goes on to the end: what was asked, what was early, and the failure if there was one.
+    fn finish(&mut self) -> Finished {
+        let (mut asks, mut early) = (Vec::new(), Vec::new());
+        loop {
+            self.now = self.now.after(ms(1));
+            match self.look() {
+                Progress::Wait => {}
+                Progress::Ask(to, ask) => asks.push((to, ask)),
+                Progress::Early(guard, lasted) => early.push((guard, lasted)),
+                Progress::Proven => return (asks, early, None),
+                Progress::Failed(guard, step) => return (asks, early, Some((guard, step))),
+            }
+        }
     }
 
     /// Goes on with a right gate until this step of this guard is waited for.
@@ -89,7 +121,7 @@ impl Trial {
     }
 }
 
-const STEPS: [ProofStep; 9] = [
+const STEPS: [ProofStep; 11] = [
     ProofStep::TakeUp,
     ProofStep::Withheld,
     ProofStep::Offered,
@@ -99,6 +131,8 @@ const STEPS: [ProofStep; 9] = [
     ProofStep::Permitted,
     ProofStep::Silenced,
     ProofStep::Returned,
+    ProofStep::Reopened,
+    ProofStep::Latched,
 ];
 
 /// Every step of every guard; only the first guard has a take-up, and it alone is never withheld before its turn.
@@ -106,6 +140,7 @@ fn every_step() -> impl Iterator<Item = (Guard, ProofStep)> {
     Guard::ALL.into_iter().flat_map(|guard| STEPS.map(|step| (guard, step))).filter(|&(guard, step)| match step {
         ProofStep::TakeUp => guard == Guard::Dose1,
         ProofStep::Withheld => guard != Guard::Dose1,
+        ProofStep::Reopened => guard == Guard::Interlock,
         _ => true,
     })
 }
@@ -114,17 +149,8 @@ fn every_step() -> impl Iterator<Item = (Guard, ProofStep)> {
 fn holds_a_right_gate_through_every_step_of_every_guard() {
     verifies(Requirement::Proven);
     let mut trial = Trial::new();
-    let mut asks = Vec::new();
-    loop {
-        assert_eq!(trial.proof.done(), (trial.proof.guard().index(), 4));
-        trial.now = trial.now.after(ms(1));
-        match trial.look() {
-            Progress::Wait => {}
-            Progress::Ask(to, ask) => asks.push((to, ask)),
-            Progress::Proven => break,
-            Progress::Failed(guard, step) => panic!("{} {}", guard.name(), step.name()),
-        }
-    }
+    let (asks, early, failed) = trial.finish();
+    assert_eq!((early, failed), (Vec::new(), None));
     let mut expected = Vec::new();
     for bit in Guard::ALL.map(Guard::bit) {
         if bit > 1 {
@@ -139,8 +165,62 @@ fn holds_a_right_gate_through_every_step_of_every_guard() {
             (bit, Ask::Withhold),
         ]);
     }
+    // the last guard opens the gate once more, then the time guard trips and each other adds itself
+    expected.push((8, Ask::Prove(0)));
+    expected.extend([4, 1, 2, 8].map(|bit| (bit, Ask::Trip)));
     assert_eq!(asks, expected);
-    assert_eq!((trial.proof.done(), trial.proof.guard()), ((4, 4), Guard::Interlock));
+}
+
+#[test]
+fn another_guard_trips_first_in_each_proof() {
+    for (id, first) in [(4, 1), (5, 2), (7, 8), (65_535, 8)] {
+        let mut trial = Trial { proof: Proving::new(at(1000), &machine(), id), ..Trial::new() };
+        let (asks, ..) = trial.finish();
+        let trips: Vec<u8> = asks.iter().filter(|(_, ask)| *ask == Ask::Trip).map(|(to, _)| *to).collect();
+        assert_eq!((trips.first(), trips.iter().sum::<u8>(), trips.len()), (Some(&first), 15, 4), "{id}");
+    }
+}
+
+#[test]
+fn trips_a_silence_that_is_too_long_three_times_and_holds_one_that_was_so_twice() {
+    verifies(Requirement::Proven);
+    let long = ms(35).plus(NANO);
+    let mut trial = Trial { silences: vec![long, long, ms(35)], ..Trial::new() };
+    assert_eq!(trial.finish().2, None, "the third one is right");
+    let mut trial = Trial { silences: vec![long], ..Trial::new() };
+    let (asks, _, failed) = trial.finish();
+    assert_eq!(failed, Some((Guard::Dose1, ProofStep::Silenced)));
+    assert_eq!(asks.iter().filter(|(_, ask)| *ask == Ask::Silence).count(), 3);
+    // each guard has three tries of its own
+    let mut trial = Trial { silences: vec![long, long, ms(25), long, long, ms(25)], ..Trial::new() };
+    assert_eq!(trial.finish().2, None);
+}
+
+#[test]
+fn warns_of_a_gate_that_closes_early_and_goes_on() {
+    verifies(Requirement::Proven);
+    let early = Span::from_nanos(ms(20).nanos() - 1);
+    let mut trial = Trial { silences: vec![early, ms(20)], ..Trial::new() };
+    let (_, told, failed) = trial.finish();
+    assert_eq!((told, failed), (vec![(Guard::Dose1, early)], None));
+}
+
+#[test]
+fn holds_the_step_until_the_guard_itself_has_timed_its_silence() {
+    verifies(Requirement::Proven);
+    let mut trial = Trial::at_step(Guard::Time, ProofStep::Silenced);
+    let mut untimed = Trial::at_step(Guard::Time, ProofStep::Permitted);
+    untimed.now = untimed.now.after(ms(1));
+    let asked = untimed.proof.look(untimed.now, Some(untimed.gate.shows()));
+    assert_eq!(asked, Progress::Ask(Guard::Time.bit(), Ask::Silence));
+    untimed.gate.ask(Guard::Time.bit(), Ask::Silence);
+    assert_eq!(untimed.proof.look(untimed.now, Some(untimed.gate.shows())), Progress::Wait, "not timed yet");
+    untimed.proof.silent(Guard::Dose1, ms(25));
+    assert_eq!(untimed.proof.look(untimed.now, Some(untimed.gate.shows())), Progress::Wait, "another guard's word");
+    untimed.proof.silent(Guard::Time, ms(25));
+    let withhold = Progress::Ask(Guard::Time.bit(), Ask::Withhold);
+    assert_eq!(untimed.proof.look(untimed.now, Some(untimed.gate.shows())), withhold);
+    assert_eq!(trial.look(), withhold);
 }
 
 #[test]
@@ -156,7 +236,7 @@ fn trips_each_step_that_shows_anything_else() {
             GateStatus { pulses: 1, ..right },
         ];
         wrong.extend(Guard::ALL.map(|guard| GateStatus { closed_by: right.closed_by ^ guard.bit(), ..right }));
-        for status in wrong {
+        for status in wrong.into_iter().filter(|status| *status != right) {
             let mut trial = Trial::at_step(guard, step);
             let late = trial.now.after(patience(step));
             let during = trial.proof.look(late, Some(status));
@@ -186,7 +266,7 @@ fn trips_each_step_that_is_never_shown_alike_on_every_bus() {
 fn holds_its_patience_to_the_end_and_trips_a_nanosecond_later() {
     verifies(Requirement::Proven);
     for later in [PATIENCE, PATIENCE.plus(NANO)] {
-        let mut proof = Proving::new(at(1000), &machine());
+        let mut proof = Proving::new(at(1000), &machine(), ID);
         let taken_up = Some(Gate::NEW.shows());
         let progress = proof.look(at(1000).after(later), taken_up);
         let failed = Progress::Failed(Guard::Dose1, ProofStep::TakeUp);
@@ -200,13 +280,13 @@ fn holds_the_take_up_until_older_permits_are_stale_and_it_has_settled() {
     let taken_up = Some(Gate::NEW.shows());
     let asked = Progress::Ask(1, Ask::Prove(0));
     // seen at once: stale-after decides
-    let mut proof = Proving::new(at(1000), &machine());
+    let mut proof = Proving::new(at(1000), &machine(), ID);
     assert_eq!(proof.look(at(1000), taken_up), Progress::Wait);
     assert_eq!(proof.look(Ticks::from_nanos(at(1025).nanos() - 1), taken_up), Progress::Wait);
     assert_eq!(proof.look(at(1025), taken_up), asked);
     // seen late: the margin decides, from the last moment on at which it was not seen
     for gap in [None, Some(GateStatus { closed_by: 7, ..Gate::NEW.shows() })] {
-        let mut proof = Proving::new(at(1000), &machine());
+        let mut proof = Proving::new(at(1000), &machine(), ID);
         assert_eq!(proof.look(at(1030), taken_up), Progress::Wait);
         assert_eq!(proof.look(at(1035), gap), Progress::Wait);
         assert_eq!(proof.look(at(1040), taken_up), Progress::Wait);
@@ -243,11 +323,11 @@ fn trips_by_name_the_guard_that_a_taken_up_gate_counts_wrongly() {
     let late = at(1000).after(PATIENCE).after(NANO);
     for guard in Guard::ALL {
         let misses = GateStatus { closed_by: EVERY_GUARD - guard.bit(), ..Gate::NEW.shows() };
-        let said = Proving::new(at(1000), &machine()).look(late, Some(misses));
+        let said = Proving::new(at(1000), &machine(), ID).look(late, Some(misses));
         assert_eq!(said, Progress::Failed(guard, ProofStep::Withheld));
         // a gate that is closed for another cause was not taken up
         let other = GateStatus { cause: CloseCause::DeliveryMismatch, ..misses };
-        let said = Proving::new(at(1000), &machine()).look(late, Some(other));
+        let said = Proving::new(at(1000), &machine(), ID).look(late, Some(other));
         assert_eq!(said, Progress::Failed(Guard::Dose1, ProofStep::TakeUp));
     }
     // in a later step the guard whose turn it is has failed, whomever the gate names

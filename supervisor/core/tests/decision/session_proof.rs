@@ -42,7 +42,12 @@ fn proven() -> Trial {
             match command {
                 Command::Prove { lease } => gate.ask(to, Ask::Prove(lease)),
                 Command::Withhold => gate.ask(to, Ask::Withhold),
-                Command::Silence => gate.ask(to, Ask::Silence),
+                Command::Silence => {
+                    gate.ask(to, Ask::Silence);
+                    let guard = Guard::ALL.into_iter().find(|guard| guard.bit() == to).expect("one guard");
+                    trial.note(guard, Note::Silent { lasted: ms(25) });
+                }
+                Command::End(Reason::None) => gate.ask(to, Ask::Trip),
                 _ => {}
             }
         }
