@@ -236,7 +236,7 @@ fn deliver(rate: u32, pulses: u32, request_after: Span, kept: Kept) -> Result<Co
     let unit = unit_for(&prepared.machine, &prepared.order, request_after);
     let mut world = World::new(&prepared.machine, &unit, 1, &[]);
     let mut record = Record::new(kept).map_err(|error| error.to_string())?;
-    let (mut progress, mut operator) = (Progress::default(), Autopilot::new(1, 2, prepared.order));
+    let (mut progress, mut operator) = (Progress::default(), Autopilot::new(1, 2, prepared.order, &prepared.machine));
     let begun = clock::processor_time();
     while !operator.is_done(&progress, world.now(), world.now(), PATIENCE) {
         let mut sink = |entry: &Entry| {

@@ -4,7 +4,7 @@
 //! A process that is started again tells its story anew, so there is one [`Progress`] for each.
 
 use beam_core::clearance::Role;
-use beam_core::machine::Order;
+use beam_core::machine::{Machine, Order};
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
 use beam_core::units::{Span, Ticks};
@@ -49,6 +49,7 @@ pub struct Course {
     pub before: Vec<Progress>,
     /// What the operator asked for by a mishap, and what became of it.
     pub answers: Vec<Answer>,
+    machine: Machine,
     order: Order,
     operator: Autopilot,
     /// Ids given out so far.
@@ -75,8 +76,9 @@ impl Course {
             progress: Progress::default(),
             before: Vec::new(),
             answers: Vec::new(),
+            machine: prepared.machine,
             order: prepared.order,
-            operator: Autopilot::new(1, 2, prepared.order),
+            operator: Autopilot::new(1, 2, prepared.order, &prepared.machine),
             ids: 2,
             state: State::Inhibited,
             since: Ticks::ZERO,
@@ -122,8 +124,12 @@ impl Course {
         }
         let waited = now.since(self.since.max(self.last_open));
         match self.progress.state {
-            // whatever the gate still lets pass
-            State::Complete | State::Tripped => now.since(self.since) > AFTER_END,
+            // whatever the gate still lets pass, and until its end is judged or can no longer be
+            State::Complete | State::Tripped => {
+                let judged = self.progress.end.is_some();
+                let watch = if judged { AFTER_END } else { AFTER_END.plus(self.machine.watch_after_beam()) };
+                now.since(self.since) > watch
+            }
             State::Inhibited | State::Ready | State::Interrupted => waited > PATIENCE,
             // whoever should go on may be dead
             State::Proving | State::Armed | State::Delivering => waited > PATIENCE.times(2),
@@ -144,7 +150,7 @@ impl Course {
     fn start_again(&mut self) {
         self.before.push(std::mem::take(&mut self.progress));
         self.ids += 2;
-        self.operator = Autopilot::new(self.ids - 1, self.ids, self.order);
+        self.operator = Autopilot::new(self.ids - 1, self.ids, self.order, &self.machine);
     }
 
     fn operate(&mut self, deed: Deed, sink: &mut impl FnMut(&Entry)) {

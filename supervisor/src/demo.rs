@@ -65,8 +65,7 @@ impl Wish {
     }
 
     fn report(&self, progress: &Progress) -> Report {
-        let mut report = Report::new(self.prepared.planned.clone(), IDS.1, progress);
-        report.add_remainder(&self.prepared, progress);
+        let mut report = Report::new(&self.prepared, IDS.1, progress);
         report.notices.extend(self.prepared.notices.iter().cloned());
         report
     }
@@ -82,7 +81,7 @@ pub fn fast(wish: &Wish) -> io::Result<Report> {
     let mut world = World::new(machine, &config, wish.seed, wish.fault.as_slice());
     let mut recorder = wish.recorder(Ticks::ZERO)?;
     let mut progress = Progress::default();
-    let mut operator = Autopilot::new(IDS.0, IDS.1, *order);
+    let mut operator = Autopilot::new(IDS.0, IDS.1, *order, machine);
     let (mut state, mut since) = (State::Inhibited, Ticks::ZERO);
     while !operator.is_done(&progress, world.now(), since, PATIENCE) {
         let mut sink = |entry: &crate::conductor::Entry| {
@@ -101,7 +100,7 @@ pub fn fast(wish: &Wish) -> io::Result<Report> {
     }
     let mut report = wish.report(&progress);
     report.add_truth(&world.truth(), wish.fault.map(|(_, pulse)| pulse));
-    report.records_lost = world.conductor().lost().iter().sum();
+    report.lost_records(world.conductor().lost().iter().sum());
     finish_record(recorder, &mut report)?;
     Ok(report)
 }
@@ -125,7 +124,7 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
     if let Some(recorder) = wish.recorder(clock::now())? {
         let _a_fresh_session_answers = desk.record(recorder);
     }
-    deliver(wish, &desk, &publisher, Autopilot::new(IDS.0, IDS.1, *order));
+    deliver(wish, &desk, &publisher, Autopilot::new(IDS.0, IDS.1, *order, machine));
 
     let view = desk.view();
     let recorder = desk.stop_recording().ok().flatten();
@@ -137,7 +136,7 @@ pub fn real_time(wish: &Wish) -> io::Result<Report> {
     let mut report = wish.report(&progress);
     report.add_timing(&progress);
     report.add_truth(&truth, wish.fault.map(|(_, pulse)| pulse));
-    report.records_lost = view.lost_records().iter().sum();
+    report.lost_records(view.lost_records().iter().sum());
     report.metrics = Some(address);
     report.notices.extend(summarise(&refusals));
     finish_record(recorder, &mut report)?;

@@ -176,7 +176,12 @@ fn note_json(note: &Note, guard: &str) -> Option<Value> {
         }),
         Note::Gate { bus, status } => json!({ "event": "gate", "bus": bus_name(*bus), "gate": gate_json(status) }),
         Note::Interrupted { status } => json!({ "event": "interrupted", "gate": gate_json(status) }),
-        Note::Judged { .. } | Note::Health { .. } => return None,
+        Note::Silent { lasted } => json!({ "event": "silence", "lasted_s": seconds(*lasted) }),
+        Note::EndJudged { pulses: [gate, first, second, beam], doses, agrees } => json!({
+            "event": "end judged", "agrees": agrees, "delivered_mu": doses.map(mu),
+            "pulses_counted": [first, second, gate], "pulses_beam_charge": beam,
+        }),
+        Note::Judged { .. } | Note::Health { .. } | Note::Counters { .. } => return None,
     })
 }
 
@@ -197,6 +202,9 @@ fn session_json(note: &SessionNote) -> Value {
         SessionNote::State(state) => json!({ "event": "state", "state": state.name() }),
         SessionNote::Ended(by) => json!({ "event": "ended", "ended_by": by.name() }),
         SessionNote::Fault(report) => json!({ "event": "fault", "fault": fault_json(report, "session") }),
+        SessionNote::Warning(guard, report) => {
+            json!({ "event": "warning", "fault": fault_json(report, guard.name()) })
+        }
         SessionNote::ProofFailed(guard, step) => {
             json!({ "event": "proof failed", "guard": guard.name(), "step": step.name() })
         }

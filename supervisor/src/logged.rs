@@ -50,6 +50,9 @@ impl Logged {
             Entry::Session(_, SessionNote::State(state)) => info!("{}", state.name()),
             Entry::Session(_, SessionNote::Ended(by)) => info!("ended by {}", by.name()),
             Entry::Session(_, SessionNote::Fault(report)) => warn!("{}", fault_line(report, "session")),
+            Entry::Session(_, SessionNote::Warning(guard, report)) => {
+                warn!("warning: {}", fault_json(report, guard.name()));
+            }
             Entry::Session(_, SessionNote::ProofFailed(guard, step)) => {
                 warn!("proof of {} failed: {}", guard.name(), step.name());
             }

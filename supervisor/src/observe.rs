@@ -30,7 +30,6 @@ use beam_core::units::{Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Permit};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::autopilot::AFTER_BEAM;
 use crate::conductor::{Conductor, Entry};
 use crate::wiring::Line;
 
@@ -248,7 +247,7 @@ impl Observer {
                 let is_latched = account.last_gate().state == GateState::Latched || account.gate_restarted;
                 let closed_for = account.closed_since().map_or(Span::ZERO, |since| now.since(since));
                 let would_be_over = matches!(state, State::Complete | State::Tripped);
-                if is_latched && closed_for > AFTER_BEAM {
+                if is_latched && closed_for > self.machine.watch_after_beam() {
                     self.finish(now, true);
                 } else if would_be_over && closed_for > GIVEN_UP || self.asked_to_end.load(Ordering::Relaxed) {
                     self.finish(now, false);

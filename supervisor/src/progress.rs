@@ -5,6 +5,7 @@ use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::{Beam, Machine, Order};
 use beam_core::note::{FaultReport, FrameCounts, Note};
+use beam_core::outcome::{End, Outcome, Shortfall, shortfalls};
 use beam_core::record::Body;
 use beam_core::resume::Counted;
 use beam_core::session::{EndedBy, SessionNote};
@@ -13,6 +14,7 @@ use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{GateStatus, Guard, Permit};
 
 use crate::conductor::{Entry, NotSent};
+use crate::prepared::Prepared;
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -47,6 +49,10 @@ pub struct Progress {
     pub ended_by: Option<EndedBy>,
     /// When it ended.
     pub ended_at: Option<Ticks>,
+    /// Dose guard 1 reached the preset.
+    pub is_reached: bool,
+    /// How its end was judged, once it was.
+    pub end: Option<End>,
     /// A proof that failed, as guard and step.
     pub proof_failed: Option<(Guard, &'static str)>,
     /// Guards proven so far.
@@ -85,6 +91,8 @@ impl Default for Progress {
             warnings: Vec::new(),
             ended_by: None,
             ended_at: None,
+            is_reached: false,
+            end: None,
             proof_failed: None,
             proven: 0,
             standing: [FaultSet::EMPTY; 4],
@@ -156,7 +164,11 @@ impl Progress {
                 self.standing[guard.index()] = *standing;
                 self.frames[guard.index()] = *frames;
             }
-            Note::Reached | Note::Interrupted { .. } => {}
+            Note::EndJudged { pulses, doses, agrees } => {
+                self.end = Some(End { pulses: *pulses, doses: *doses, agrees: *agrees });
+            }
+            Note::Reached => self.is_reached = true,
+            Note::Interrupted { .. } | Note::Silent { .. } | Note::Counters { .. } => {}
         }
     }
 
@@ -176,6 +188,7 @@ impl Progress {
                 self.ended_at = Some(at);
             }
             SessionNote::Fault(report) => self.fault(at, None, *report),
+            SessionNote::Warning(guard, report) => self.warnings.push((at, *guard, *report)),
             SessionNote::ProofFailed(guard, step) => self.proof_failed = Some((*guard, step.name())),
             SessionNote::Proven(guard) => self.proven |= guard.bit(),
         }
@@ -211,11 +224,24 @@ impl Progress {
         self.standing.iter().fold(self.service_standing, |set, &one| set.union(one)).iter().collect()
     }
 
-    /// Whether the delivery was ended by dose 1 at its preset, without a fault.
+    /// Why *as planned* cannot be said of the delivery; nothing when it was.
     #[must_use]
-    pub fn is_as_planned(&self) -> bool {
-        let by_dose = self.ended_by == Some(EndedBy::Guard(Guard::Dose1));
-        self.state == State::Complete && by_dose && self.faults.is_empty()
+    pub fn shortfalls(&self, prepared: &Prepared, record_is_whole: bool) -> Vec<Shortfall> {
+        let disagrees = |warning: &(_, _, FaultReport)| warning.2.fault == Fault::EndDisagreement;
+        let outcome = Outcome {
+            ended_by: self.ended_by,
+            fault: !self.faults.is_empty() || self.state != State::Complete,
+            end: self.end,
+            chambers_disagree: self.warnings.iter().any(disagrees),
+            record_is_whole,
+        };
+        shortfalls(&prepared.machine, &prepared.order, &outcome).collect()
+    }
+
+    /// What was told of a delivery after its end, in numbers: whether it grew says whether a verdict must be given anew.
+    #[must_use]
+    pub fn told(&self) -> (usize, usize, Option<End>) {
+        (self.faults.len(), self.warnings.len(), self.end)
     }
 
     /// Whether the delivery has ended, or none was begun.

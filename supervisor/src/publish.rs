@@ -53,7 +53,7 @@ impl Publisher {
                 SessionNote::State(state) => metrics.set_session_state(*state),
                 SessionNote::Ended(by) => metrics.count_delivery(*by),
                 SessionNote::Fault(report) => metrics.count_fault(report.fault),
-                SessionNote::ProofFailed(..) | SessionNote::Proven(_) => {}
+                SessionNote::Warning(..) | SessionNote::ProofFailed(..) | SessionNote::Proven(_) => {}
             },
             Entry::NotSent(permit) if permit.latency.nanos() > 0 => {
                 metrics.observe_frame_to_permit(permit.guard, permit.latency);
@@ -79,6 +79,7 @@ impl Publisher {
             }
             Note::Health { frames, .. } => metrics.set_frames(guard, *frames),
             Note::Warning(_) | Note::Reached | Note::Interrupted { .. } => {}
+            Note::Silent { .. } | Note::EndJudged { .. } | Note::Counters { .. } => {}
         }
     }
 

@@ -153,6 +153,19 @@ impl Recorder {
     }
 }
 
+/// Puts another report in the place of the one in `folder`; the old or the new one is there, whole, at any moment.
+///
+/// # Errors
+/// When it cannot be made durable.
+pub fn amend_report(folder: &Path, report: &str) -> io::Result<()> {
+    let fresh = folder.join("report.json.new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(report.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, folder.join("report.json"))?;
+    File::open(folder)?.sync_all()
+}
+
 /// The files of one delivery.
 struct Files {
     folder: PathBuf,

@@ -13,6 +13,7 @@ use beam_core::fault::Fault;
 use beam_core::frame::{Bus, Frame, Origin, Trouble};
 use beam_core::machine::Machine;
 use beam_core::note::Input;
+use beam_core::outcome::End;
 use beam_core::record::Stamps;
 use beam_core::session::Act;
 use beam_core::state::State;
@@ -77,6 +78,10 @@ impl fmt::Display for ReplayError {
     }
 }
 
+/// Said of a recording that holds less than the end of its delivery.
+const ENDS_EARLY: &str =
+    "the recording ends before the end of the delivery can be judged: it is judged by what it holds";
+
 /// What a recording comes to.
 #[derive(Debug)]
 pub struct Verdict {
@@ -140,15 +145,17 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
             player.act_as(acts.at(index));
         }
         player.hear(bus, line);
-        // Whoever made a recording without permits was not held by them: what its gate did after our end says nothing.
-        if !acts.recorded && player.progress.is_over() {
+        if !acts.recorded && player.progress.is_over() && player.has_told_its_end() {
             break;
         }
     }
     player.settle();
-    let mut report = Report::new(prepared.planned.clone(), acts.delivery, &player.progress);
-    report.add_remainder(prepared, &player.progress);
+    let judged = player.judge_by_what_it_holds();
+    let mut report = Report::new(prepared, acts.delivery, &player.progress);
     report.notices.extend(prepared.notices.iter().cloned());
+    if !judged && player.progress.is_over() {
+        report.notices.push(ENDS_EARLY.to_owned());
+    }
     if !player.progress.is_over() {
         report.notices.push(format!("the recording ended while the session was {}", player.progress.state.name()));
     }
@@ -201,6 +208,7 @@ impl Acts {
 struct Player {
     seats: [Seat; 4],
     heard: [[Vec<u16>; 4]; 2],
+    machine: Machine,
     conductor: Conductor,
     progress: Progress,
     log: Vec<serde_json::Value>,
@@ -215,6 +223,7 @@ impl Player {
         Self {
             seats,
             heard: [Bus::A, Bus::B].map(|bus| Guard::ALL.map(|guard| hears(guard, bus, machine))),
+            machine: *machine,
             conductor: Conductor::new(machine, lines),
             progress: Progress::default(),
             log: Vec::new(),
@@ -273,6 +282,25 @@ impl Player {
         self.pass_commands();
         self.progress = Progress::default();
         self.log.clear();
+    }
+
+    /// Whether there is nothing more to learn of a recording without permits after our end. Whoever made it was not held by
+    /// them: what its gate did later says nothing.
+    fn has_told_its_end(&self) -> bool {
+        let [first, second] = self.progress.pulses;
+        let ended_at = self.progress.ended_at.unwrap_or(self.now);
+        let equal = first == second && second == self.progress.gate_pulses;
+        equal || self.now.since(ended_at) > self.machine.timing.stale_after
+    }
+
+    /// Judges the end by what the recording holds, where it holds too little for the guards; whether these judged it.
+    fn judge_by_what_it_holds(&mut self) -> bool {
+        let Progress { pulses: [first, second], gate_pulses: gate, delivered, end, .. } = self.progress;
+        if end.is_none() && self.progress.is_over() {
+            let agrees = first == second && second == gate;
+            self.progress.end = Some(End { pulses: [gate, first, second, first], doses: delivered, agrees });
+        }
+        end.is_some()
     }
 
     fn act_as(&mut self, given: bool) {

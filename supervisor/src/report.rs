@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use beam_core::note::FaultReport;
+use beam_core::outcome::{End, Shortfall};
 use beam_core::resume::{base, remaining};
 use beam_core::session::EndedBy;
 use beam_core::state::State;
@@ -68,6 +69,12 @@ pub struct Report {
     pub state: &'static str,
     /// What ended it.
     pub ended_by: Option<&'static str>,
+    /// Whether dose guard 1 reached the preset; a fault that stands beside it was found after that.
+    pub preset_reached: bool,
+    /// Whether it went as planned: true only if nothing stands in `shortfalls`.
+    pub as_planned: bool,
+    /// Why it did not go as planned.
+    pub shortfalls: Vec<&'static str>,
     /// Dose on monitor 1 and monitor 2 in MU.
     pub delivered_mu: [f64; 2],
     /// Pulses as monitor 1 counted them.
@@ -115,25 +122,32 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of `planned` as `progress` saw it.
+    /// The report of what was `prepared`, as `progress` saw it.
     #[must_use]
-    pub fn new(planned: Planned, delivery_id: u16, progress: &Progress) -> Self {
+    pub fn new(prepared: &Prepared, delivery_id: u16, progress: &Progress) -> Self {
         let name = |guard: Option<Guard>| guard.map_or("session", Guard::name);
         let faults: Vec<Value> =
             progress.faults.iter().map(|(_, guard, report)| fault_json(report, name(*guard))).collect();
+        let shortfalls: Vec<_> = progress.shortfalls(prepared, true).into_iter().map(Shortfall::name).collect();
+        let [first, _] = prepared.machine.monitors;
+        let base = base(&progress.counted(&prepared.machine, &prepared.order));
+        let gate_pulses = progress.end.map_or(progress.gate_pulses, |End { pulses: [gate, ..], .. }| gate);
         Self {
-            planned,
+            planned: prepared.planned.clone(),
             delivery_id,
+            preset_reached: progress.is_reached && progress.ended_by == Some(EndedBy::Guard(Guard::Dose1)),
+            as_planned: shortfalls.is_empty(),
+            shortfalls,
             state: progress.state.name(),
             ended_by: progress.ended_by.map(EndedBy::name),
             delivered_mu: progress.delivered.map(mu),
             pulses: progress.pulses[0],
-            pulses_counted: [progress.pulses[0], progress.pulses[1], progress.gate_pulses],
+            pulses_counted: [progress.pulses[0], progress.pulses[1], gate_pulses.max(progress.gate_pulses)],
             beam_charge_pc: progress.beam_charge.map(Charge::picocoulombs),
             beam_on_s: seconds(progress.beam_on),
-            resume_base_mu: 0.0,
-            resume_source: "",
-            remaining_mu: 0.0,
+            resume_base_mu: mu(base.dose),
+            resume_source: base.source.name(),
+            remaining_mu: mu(remaining(first.dose_per_charge.dose(prepared.order.preset), base)),
             continues: None,
             fault: faults.first().cloned(),
             faults,
@@ -154,13 +168,21 @@ impl Report {
         }
     }
 
-    /// Adds what was delivered at least and what remains of the plan that was prepared.
-    pub fn add_remainder(&mut self, prepared: &Prepared, progress: &Progress) {
-        let [first, _] = prepared.machine.monitors;
-        let base = base(&progress.counted(&prepared.machine, &prepared.order));
-        self.resume_base_mu = mu(base.dose);
-        self.resume_source = base.source.name();
-        self.remaining_mu = mu(remaining(first.dose_per_charge.dose(prepared.order.preset), base));
+    /// Says how many records were lost on their way; with any, the record is not whole.
+    pub fn lost_records(&mut self, lost: u64) {
+        self.records_lost = lost;
+        if lost > 0 {
+            self.record_is_not_whole();
+        }
+    }
+
+    /// Says that the record of the delivery is not whole, so that it cannot count as planned.
+    pub fn record_is_not_whole(&mut self) {
+        let why = Shortfall::Record.name();
+        self.as_planned = false;
+        if !self.shortfalls.contains(&why) {
+            self.shortfalls.push(why);
+        }
     }
 
     /// Adds how the guards' threads did.
@@ -183,8 +205,8 @@ impl Report {
 
     /// Whether the delivery went as planned.
     #[must_use]
-    pub fn is_as_planned(&self) -> bool {
-        self.state == State::Complete.name() && self.fault.is_none() && self.ended_by == Some(Guard::Dose1.name())
+    pub const fn is_as_planned(&self) -> bool {
+        self.as_planned
     }
 
     /// The report as JSON.
@@ -242,7 +264,7 @@ impl Report {
             line("charge of the beam", format!("{picocoulombs} pC"));
         }
         line("beam on", format!("{:.2} s", self.beam_on_s));
-        if !self.is_as_planned() && !self.resume_source.is_empty() {
+        if !self.is_as_planned() {
             line("delivered at least", format!("{:.2} MU by {}", self.resume_base_mu, self.resume_source));
             line("remaining", format!("{:.2} MU", self.remaining_mu));
         }
@@ -284,6 +306,10 @@ impl Report {
         let headline = match self.ended_by {
             Some(by) if self.is_as_planned() => format!("DELIVERED as planned: ended by {by}, the preset was reached."),
             Some("operator") => "TERMINATED by the operator.".to_owned(),
+            Some(by) if self.fault.is_none() => {
+                format!("NOT AS PLANNED, ended by {by}: {}.", self.shortfalls.join(", "))
+            }
+            Some(by) if self.preset_reached => format!("NOT AS PLANNED, ended by {by}, then {}.", self.fault_name()),
             Some(by) => format!("TRIPPED by {by}: {}.", self.fault_name()),
             None => format!("NOT DELIVERED: {}.", self.fault_name()),
         };
@@ -299,6 +325,9 @@ impl Report {
     }
 
     fn ending(&self, line: &mut impl FnMut(&str, String)) {
+        if self.preset_reached && !self.is_as_planned() {
+            line("not as planned", self.shortfalls.join(", "));
+        }
         line("ended by", self.ended_by.map_or_else(|| "nothing".to_owned(), str::to_owned));
         if let Some(step) = &self.proof_failed {
             line("proof failed", step.clone());

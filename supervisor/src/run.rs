@@ -117,7 +117,7 @@ pub fn run(wish: Wish) -> Result<Option<Report>, RunError> {
     desk.stop();
     crew.join();
     if report.is_some() {
-        take_the_mark_away(&mark, &view);
+        take_the_mark_away(&mark, &view, &wish.prepared);
     }
     Ok(report)
 }
@@ -139,10 +139,10 @@ fn start_guards(wish: &Wish) -> Result<(crew::Crew, [Line; 4], Vec<String>), Run
 
 /// The very last that can fail: whatever ends this process before, a thread that never comes back among them, leaves the
 /// mark, and the process that systemd starts instead arms nothing. From here on it ends without being started again.
-fn take_the_mark_away(mark: &UncleanEnd, view: &View) {
+fn take_the_mark_away(mark: &UncleanEnd, view: &View, prepared: &Prepared) {
     let is_whole = view.unrecorded().is_none() && view.lost_records() == [0; 4];
     if is_whole
-        && ended_cleanly(&view.progress())
+        && ended_cleanly(&view.progress(), prepared)
         && let Err(error) = mark.clear()
     {
         warn!("the mark of the delivery's end could not be taken away: {error}");

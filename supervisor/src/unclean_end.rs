@@ -15,6 +15,7 @@ use beam_core::fault::Fault;
 use beam_core::note::FaultReport;
 use beam_core::state::State;
 
+use crate::prepared::Prepared;
 use crate::progress::Progress;
 
 /// Name of the file in the state directory.
@@ -74,12 +75,13 @@ impl UncleanEnd {
 /// Whether a delivery that came so far needs no person before the next one: it came out as planned, or never began, and
 /// no fault of it is the physicist's to clear. Only an orderly end of the process makes a clean end of it.
 #[must_use]
-pub fn ended_cleanly(progress: &Progress) -> bool {
+pub fn ended_cleanly(progress: &Progress, prepared: &Prepared) -> bool {
     let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
     let is_physicists = |fault: &(_, _, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
     // it stands until somebody has acknowledged it, and a process that has ended takes what stands with it
     let is_open = |warning: &(_, _, FaultReport)| warning.2.fault == Fault::EndDisagreement;
-    (progress.is_as_planned() || never_armed)
+    let is_as_planned = progress.shortfalls(prepared, true).is_empty();
+    (is_as_planned || never_armed)
         && !progress.faults.iter().any(is_physicists)
         && !progress.warnings.iter().any(is_open)
 }
@@ -94,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::conductor::Entry;
+    use crate::config::shipped;
 
     #[test]
     fn trips_the_next_start_until_a_person_takes_the_mark_away() {
@@ -107,9 +110,24 @@ mod tests {
         assert_eq!(mark.delivery(), None);
     }
 
+    /// A delivery of the demo's plan.
+    fn prepared() -> Prepared {
+        let (profile, plan) = (shipped::profile("mobetron"), shipped::plan("mobetron"));
+        Prepared::new(&profile.expect("a profile"), &plan.expect("a plan")).expect("they fit")
+    }
+
+    /// Its end, judged: every count equal, and monitor 1 on the preset.
+    fn judged() -> Entry {
+        let prepared = prepared();
+        let dose = prepared.machine.monitors[0].dose_per_charge.dose(prepared.order.preset);
+        let note = Note::EndJudged { pulses: [1984; 4], doses: [dose; 2], agrees: true };
+        Entry::Guard(Record { at: Ticks::ZERO, guard: Guard::Interlock, serial: 0, body: Body::Note(note) })
+    }
+
     fn told(notes: &[SessionNote]) -> Progress {
         let mut progress = Progress::default();
         notes.iter().for_each(|note| progress.add(&Entry::Session(Ticks::ZERO, *note)));
+        progress.add(&judged());
         progress
     }
 
@@ -123,15 +141,18 @@ mod tests {
     #[test]
     fn trips_the_next_start_after_whatever_was_not_as_planned() {
         for fault in [Fault::NoPulse, Fault::GuardSilent, Fault::OperatorStop] {
-            assert!(!ended_cleanly(&tripped_by(fault)), "{fault:?}");
+            assert!(!ended_cleanly(&tripped_by(fault), &prepared()), "{fault:?}");
         }
         // somebody asked for the end, and a part of the dose is not given
         let stopped = [SessionNote::Ended(EndedBy::Operator), SessionNote::State(State::Complete)];
-        assert!(!ended_cleanly(&told(&stopped)));
+        assert!(!ended_cleanly(&told(&stopped), &prepared()));
         let [ended, complete] = AS_PLANNED;
-        assert!(!ended_cleanly(&told(&[ended, SessionNote::Fault(FaultReport::of(Fault::NoPulse)), complete])));
+        assert!(!ended_cleanly(
+            &told(&[ended, SessionNote::Fault(FaultReport::of(Fault::NoPulse)), complete]),
+            &prepared()
+        ));
         for state in [State::Proving, State::Armed, State::Delivering, State::Interrupted] {
-            assert!(!ended_cleanly(&told(&[SessionNote::State(state)])), "{state:?}");
+            assert!(!ended_cleanly(&told(&[SessionNote::State(state)]), &prepared()), "{state:?}");
         }
     }
 
@@ -141,14 +162,14 @@ mod tests {
             let mut progress = told(&AS_PLANNED);
             let body = Body::Note(Note::Warning(FaultReport::of(fault)));
             progress.add(&Entry::Guard(Record { at: Ticks::ZERO, guard: Guard::Interlock, serial: 0, body }));
-            assert_eq!(ended_cleanly(&progress), is_clean, "{fault:?}");
+            assert_eq!(ended_cleanly(&progress, &prepared()), is_clean, "{fault:?}");
         }
     }
 
     #[test]
     fn holds_when_the_delivery_was_as_planned_or_never_began() {
-        assert!(ended_cleanly(&told(&AS_PLANNED)));
-        assert!(ended_cleanly(&told(&[SessionNote::State(State::Ready)])));
+        assert!(ended_cleanly(&told(&AS_PLANNED), &prepared()));
+        assert!(ended_cleanly(&told(&[SessionNote::State(State::Ready)]), &prepared()));
     }
 
     #[test]

@@ -5,9 +5,11 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 use beam_core::fault::{Fault, FaultSet};
+use beam_core::outcome::End;
 use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
@@ -18,14 +20,14 @@ use beam_drivers::wait::wait;
 use nix::sys::signalfd::SignalFd;
 use tracing::{info, warn};
 
-use crate::autopilot::{AFTER_BEAM, Autopilot};
+use crate::autopilot::Autopilot;
 use crate::delivery_ids::DeliveryIds;
 use crate::describe::{mu, refusal};
 use crate::desk::{Desk, Gone, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
 use crate::publish::Publisher;
-use crate::recorder::Recorder;
+use crate::recorder::{self, Recorder};
 use crate::report::Report;
 use crate::rest::Continues;
 use crate::run::{Wish, bus_names};
@@ -66,7 +68,7 @@ impl Watch<'_> {
     pub(crate) fn until_stopped(&self, ids: &mut DeliveryIds, arms: bool) -> Result<Option<Report>, RunError> {
         let view = self.desk.view();
         let mut delivery = if arms { Some(self.begin(ids)?) } else { None };
-        let mut report = None;
+        let mut finished: Option<Finished> = None;
         let mut is_ready = false;
         let feed_every = service::watchdog_period().unwrap_or(Span::from_secs(1));
         let mut next_feed = clock::now();
@@ -89,9 +91,12 @@ impl Watch<'_> {
             self.look_at_the_record(&view);
             if let Some(running) = &mut delivery
                 && self.lead(running, &view)
-                && let Some(finished) = delivery.take()
+                && let Some(ended) = delivery.take()
             {
-                report = Some(self.finish(&finished, &view));
+                finished = Some(self.finish(ended, &view));
+            }
+            if let Some(finished) = &mut finished {
+                self.amend(finished, &view);
             }
             let [_a_signal_is_answered_at_once] = wait([self.signals.as_fd()], clock::now().after(ROUND));
         }
@@ -100,14 +105,17 @@ impl Watch<'_> {
         if let Some(interrupted) = delivery {
             let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
             self.look_on(&view, &mut remembered);
-            report = Some(self.finish(&interrupted, &view));
+            finished = Some(self.finish(interrupted, &view));
         }
-        Ok(report)
+        if let Some(finished) = &mut finished {
+            self.amend(finished, &view);
+        }
+        Ok(finished.map(|finished| finished.report))
     }
 
     /// Goes on looking for what comes after the end of a beam: a gate that stays open, a late pulse.
     fn look_on(&self, view: &View, remembered: &mut FaultSet) {
-        let until = clock::now().after(AFTER_BEAM);
+        let until = clock::now().after(self.wish.prepared.machine.watch_after_beam());
         while clock::now() < until {
             feed(view);
             self.remember(view, remembered);
@@ -175,7 +183,7 @@ impl Watch<'_> {
         let planned = &self.wish.prepared.order;
         let [first, second] = self.wish.prepared.machine.monitors;
         self.publisher.plan(first.dose_per_charge.dose(planned.preset), second.dose_per_charge.dose(planned.backup));
-        let operator = Autopilot::new(proof, id, self.wish.prepared.order);
+        let operator = Autopilot::new(proof, id, self.wish.prepared.order, &self.wish.prepared.machine);
         Ok(Running { id, operator, state: State::Inhibited, since: clock::now(), wall_ahead: wall_ahead() })
     }
 
@@ -193,24 +201,33 @@ impl Watch<'_> {
         running.operator.is_done(&progress, clock::now(), running.since, PATIENCE)
     }
 
-    fn finish(&self, running: &Running, view: &View) -> Report {
+    /// The report of a delivery as it stands now, without what its record says.
+    fn report(&self, running: &Running, view: &View) -> Report {
         let progress = view.progress();
-        let mut report = Report::new(self.wish.prepared.planned.clone(), running.id, &progress);
+        let mut report = Report::new(&self.wish.prepared, running.id, &progress);
         report.add_timing(&progress);
-        report.add_remainder(&self.wish.prepared, &progress);
         report.continues = self.continues;
-        report.records_lost = view.lost_records().iter().sum();
+        report.lost_records(view.lost_records().iter().sum());
         report.notices.extend(self.wish.prepared.notices.iter().cloned());
         report.notices.extend(self.refusals.iter().cloned());
         report.notices.extend(clock_set(wall_ahead() - running.wall_ahead));
         self.look_at_the_record(view);
-        report.notices.extend(view.unrecorded().map(unrecorded_line));
+        if let Some(why) = view.unrecorded() {
+            report.record_is_not_whole();
+            report.notices.push(unrecorded_line(why));
+        }
+        report
+    }
+
+    fn finish(&self, running: Running, view: &View) -> Finished {
+        let told = view.progress().told();
+        let mut report = self.report(&running, view);
         match self.desk.stop_recording() {
             Ok(Some(recorder)) => {
-                let folder = recorder.folder().display().to_string();
-                report.records = Some(folder.clone());
+                let folder = recorder.folder().to_owned();
+                report.records = Some(folder.display().to_string());
                 if let Err(error) = recorder.finish(report.json(), || feed(view)) {
-                    view.cannot_record(format!("{folder}: {error}"));
+                    view.cannot_record(format!("{}: {error}", folder.display()));
                 }
             }
             Ok(None) | Err(Gone) => view.cannot_record("the session did not give the recorder back".to_owned()),
@@ -219,11 +236,45 @@ impl Watch<'_> {
         if let Some(line) = view.unrecorded().map(unrecorded_line)
             && !report.notices.contains(&line)
         {
+            report.record_is_not_whole();
             report.notices.push(line);
         }
         info!("{}", report.text().lines().next().unwrap_or_default());
-        report
+        Finished { running, told, report }
     }
+
+    /// Says anew how a delivery went when something came after the verdict on it: in the report, and so in the exit status.
+    /// The mark of the unclean end is judged last of all, by everything that was told until then.
+    fn amend(&self, finished: &mut Finished, view: &View) {
+        let told = view.progress().told();
+        if told == finished.told {
+            return;
+        }
+        finished.told = told;
+        let folder = finished.report.records.take();
+        let mut report = self.report(&finished.running, view);
+        report.notices.push(AMENDED.to_owned());
+        report.records.clone_from(&folder);
+        warn!("amended: {}", report.text().lines().next().unwrap_or_default());
+        if let Some(folder) = &folder
+            && let Err(error) = recorder::amend_report(Path::new(folder), &report.json())
+        {
+            view.cannot_record(format!("{folder}: {error}"));
+            report.record_is_not_whole();
+        }
+        finished.report = report;
+    }
+}
+
+/// Said in a report that was written anew.
+const AMENDED: &str = "amended: something was found after the verdict on this delivery had been given";
+
+/// A delivery whose verdict was given.
+struct Finished {
+    running: Running,
+    /// What had been told of it then.
+    told: (usize, usize, Option<End>),
+    report: Report,
 }
 
 /// A delivery under way.

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::frame::{Frame, Origin};
 use crate::hearing::{Heard, Hearing};
 use crate::machine::{Beam, Machine, Order};
-use crate::note::{FaultReport, FrameCounts};
+use crate::note::{FaultReport, FrameCounts, RawCount};
 use crate::reading::{Progress, Source, Step, dose_flag};
 use crate::units::{Charge, Span, Ticks};
 
@@ -158,6 +158,12 @@ impl Chamber {
     #[must_use]
     pub const fn pulses(&self) -> u32 {
         self.pulses
+    }
+
+    /// What the electrometer's counters stand at, as its last frame carried them.
+    #[must_use]
+    pub fn raw(&self) -> Option<RawCount> {
+        self.source.raw()
     }
 
     /// Expected charge of one pulse.

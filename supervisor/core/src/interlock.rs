@@ -62,6 +62,7 @@ pub struct InterlockGuard {
     pub(crate) heartbeat: Ticks,
     warned: FaultSet,
     pub(crate) next_judged_note: Ticks,
+    pub(crate) next_counters_note: Ticks,
 }
 
 impl InterlockGuard {
@@ -93,6 +94,7 @@ impl InterlockGuard {
             heartbeat: Ticks::ZERO,
             warned: FaultSet::EMPTY,
             next_judged_note: Ticks::ZERO,
+            next_counters_note: Ticks::ZERO,
         }
     }
 

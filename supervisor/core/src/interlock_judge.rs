@@ -17,6 +17,9 @@ use crate::rate::Verdict;
 use crate::units::{Charge, Dose, Span, Ticks};
 use crate::wire::{CloseCause, GateState, NO_PULSE_LIMIT};
 
+/// How often the counters of the treatment unit are told.
+const COUNTERS: Span = Span::from_secs(1);
+
 impl InterlockGuard {
     /// Judges chambers, beam charge and gate against each other, and renews the lease.
     pub(crate) fn judge(&mut self, now: Ticks) {
@@ -97,6 +100,10 @@ impl InterlockGuard {
         if self.common.is_active() {
             self.check_ages(now);
             self.check_session(now);
+        }
+        if now >= self.next_counters_note {
+            self.next_counters_note = now.after(COUNTERS);
+            self.tell_counters();
         }
         if now >= self.next_judged_note {
             self.next_judged_note = now.after(self.timing().status);
@@ -238,6 +245,13 @@ impl InterlockGuard {
             }
         }
         self.common.tell(Note::EndJudged { pulses: [final_count, first, second, beam], doses, agrees });
+        self.tell_counters();
+    }
+
+    fn tell_counters(&mut self) {
+        let chambers = [self.first.raw(), self.second.raw()];
+        let gate = self.gate.latest().map(|gate| gate.pulses);
+        self.common.tell(Note::Counters { chambers, gate });
     }
 
     fn check_ages(&mut self, now: Ticks) {

@@ -49,6 +49,7 @@ mod interlock_judge;
 pub mod limits;
 pub mod machine;
 pub mod note;
+pub mod outcome;
 pub mod permit;
 pub mod proving;
 pub mod rate;

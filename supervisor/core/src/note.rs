@@ -221,6 +221,8 @@ pub enum Note {
     Counters {
         /// Pulses and charge of monitor 1 and monitor 2; none that has not been read.
         chambers: [Option<RawCount>; 2],
+        /// Pulses of the gate.
+        gate: Option<u32>,
     },
     /// The interlock guard judged the chambers against each other.
     Judged {

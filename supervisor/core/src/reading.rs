@@ -6,6 +6,7 @@
 
 use crate::extraction::{Counting, Extraction, PulseSign, RawReading};
 use crate::frame::{Frame, protect};
+use crate::note::RawCount;
 use crate::units::{Charge, ChargeCounter};
 
 /// Flags of a dose frame.
@@ -131,6 +132,18 @@ impl Source {
         match self {
             Self::Contract(_) => false,
             Self::Electrometer(follower) => matches!(follower.extraction.pulses, PulseSign::Mark(_)),
+        }
+    }
+
+    /// What the counters stand at, as the last frame carried them.
+    #[must_use]
+    pub fn raw(&self) -> Option<RawCount> {
+        match self {
+            Self::Contract(last) => last
+                .map(|reading| RawCount { pulses: u64::from(reading.pulses), charge: u64::from(reading.charge.raw()) }),
+            Self::Electrometer(follower) => {
+                follower.last.map(|reading| RawCount { pulses: reading.pulses, charge: reading.charge })
+            }
         }
     }
 

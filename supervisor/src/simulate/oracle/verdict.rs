@@ -155,7 +155,8 @@ impl Story {
                 self.session = State0(*state, if *state == State::Proving { 0 } else { proven });
             }
             SessionNote::Proven(guard) => self.session.1 |= guard.bit(),
-            SessionNote::Ended(_) | SessionNote::Fault(_) | SessionNote::ProofFailed(..) => {}
+            SessionNote::Ended(_) | SessionNote::Fault(_) => {}
+            SessionNote::Warning(..) | SessionNote::ProofFailed(..) => {}
         }
     }
 
