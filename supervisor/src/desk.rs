@@ -35,6 +35,7 @@ pub struct View {
     lost_records: Mutex<[u64; 4]>,
     turned: Mutex<Ticks>,
     unrecorded: OnceLock<String>,
+    check_due: AtomicBool,
 }
 
 impl View {
@@ -74,6 +75,17 @@ impl View {
         let _the_first_reason_stays = self.unrecorded.set(why);
     }
 
+    /// An output check is due: it stands against every beam until a person has done it and the service was started again.
+    pub fn output_check_is_due(&self) {
+        self.check_due.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`View::output_check_is_due`] was said.
+    #[must_use]
+    pub fn is_output_check_due(&self) -> bool {
+        self.check_due.load(Ordering::Relaxed)
+    }
+
     /// One entry more, from whoever turns a session: the desk, or an observer.
     pub(crate) fn add(&self, entry: &Entry) {
         lock(&self.progress).add(entry);
@@ -94,6 +106,8 @@ impl View {
     /// What stands against a beam by the service itself, shown with what the guards found.
     fn stand(&self, service: FaultSet) -> FaultSet {
         let standing = if self.unrecorded().is_some() { service.with(Fault::RecordUnwritable) } else { service };
+        let due = self.check_due.load(Ordering::Relaxed);
+        let standing = if due { standing.with(Fault::OutputCheckDue) } else { standing };
         lock(&self.progress).service_standing = standing;
         standing
     }

@@ -21,6 +21,8 @@ pub mod desk;
 pub mod dose_journal;
 pub mod fault_history;
 pub mod hot;
+mod kept_counts;
+pub mod last_counts;
 pub mod latency;
 pub mod live;
 pub mod logged;

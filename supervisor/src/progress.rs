@@ -14,6 +14,7 @@ use beam_core::units::{Charge, Dose, Span, Ticks};
 use beam_core::wire::{GateStatus, Guard, Permit};
 
 use crate::conductor::{Entry, NotSent};
+use crate::last_counts::Counts;
 use crate::prepared::Prepared;
 
 /// The fold.
@@ -45,6 +46,8 @@ pub struct Progress {
     pub faults: Vec<(Ticks, Option<Guard>, FaultReport)>,
     /// Every warning of the delivery.
     pub warnings: Vec<(Ticks, Guard, FaultReport)>,
+    /// What the unit's counters stand at, raw.
+    pub counters: Option<Counts>,
     /// What ended it.
     pub ended_by: Option<EndedBy>,
     /// When it ended.
@@ -89,6 +92,7 @@ impl Default for Progress {
             gates: [None; 2],
             faults: Vec::new(),
             warnings: Vec::new(),
+            counters: None,
             ended_by: None,
             ended_at: None,
             is_reached: false,
@@ -168,7 +172,8 @@ impl Progress {
                 self.end = Some(End { pulses: *pulses, doses: *doses, agrees: *agrees });
             }
             Note::Reached => self.is_reached = true,
-            Note::Interrupted { .. } | Note::Silent { .. } | Note::Counters { .. } => {}
+            Note::Counters { chambers, gate } => self.counters = Counts::told(*chambers, *gate).or(self.counters),
+            Note::Interrupted { .. } | Note::Silent { .. } => {}
         }
     }
 
@@ -177,9 +182,9 @@ impl Progress {
             SessionNote::State(state) => {
                 if *state == State::Proving {
                     let Self { frames, lateness, latency, heard, page_faults, gates, .. } = *self;
-                    let Self { standing, service_standing, .. } = *self;
+                    let Self { standing, service_standing, counters, .. } = *self;
                     let kept = Self { frames, lateness, latency, heard, page_faults, gates, ..Self::default() };
-                    *self = Self { standing, service_standing, ..kept };
+                    *self = Self { standing, service_standing, counters, ..kept };
                 }
                 self.state = *state;
             }

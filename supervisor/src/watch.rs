@@ -26,6 +26,7 @@ use crate::describe::{mu, refusal};
 use crate::desk::{Desk, Gone, View};
 use crate::dose_journal::DoseJournal;
 use crate::fault_history::{FaultHistory, wall_seconds};
+use crate::kept_counts::KeptCounts;
 use crate::publish::Publisher;
 use crate::recorder::{self, Recorder};
 use crate::report::Report;
@@ -67,6 +68,7 @@ impl Watch<'_> {
     /// When that delivery cannot begin.
     pub(crate) fn until_stopped(&self, ids: &mut DeliveryIds, arms: bool) -> Result<Option<Report>, RunError> {
         let view = self.desk.view();
+        let mut counts = KeptCounts::new(&self.wish.site.state_directory);
         let mut delivery = if arms { Some(self.begin(ids)?) } else { None };
         let mut finished: Option<Finished> = None;
         let mut is_ready = false;
@@ -75,6 +77,7 @@ impl Watch<'_> {
         let mut remembered = FaultSet::EMPTY;
         while !matches!(self.signals.read_signal(), Ok(Some(_))) {
             let now = clock::now();
+            let went_on = counts.look(&view, self.mark);
             let turning = silent_guards(&view, now).is_empty();
             if turning && !is_ready {
                 is_ready = true;
@@ -90,7 +93,7 @@ impl Watch<'_> {
             self.remember(&view, &mut remembered);
             self.look_at_the_record(&view);
             if let Some(running) = &mut delivery
-                && self.lead(running, &view)
+                && self.lead(running, &view, went_on)
                 && let Some(ended) = delivery.take()
             {
                 finished = Some(self.finish(ended, &view));
@@ -101,6 +104,7 @@ impl Watch<'_> {
             let [_a_signal_is_answered_at_once] = wait([self.signals.as_fd()], clock::now().after(ROUND));
         }
         told(service::stopping("asked to stop"));
+        counts.keep(&view);
         self.remember(&view, &mut remembered);
         if let Some(interrupted) = delivery {
             let _a_session_at_rest_refuses = self.desk.act(Act::Terminate);
@@ -187,10 +191,11 @@ impl Watch<'_> {
         Ok(Running { id, operator, state: State::Inhibited, since: clock::now(), wall_ahead: wall_ahead() })
     }
 
-    /// Leads the delivery a step further; true when there is nothing left to wait for.
-    fn lead(&self, running: &mut Running, view: &View) -> bool {
+    /// Leads the delivery a step further, where the unit was found as it was left; true when there is nothing left to wait for.
+    fn lead(&self, running: &mut Running, view: &View, may_act: bool) -> bool {
         let progress = view.progress();
-        if let Some(act) = running.operator.next_act(progress.state)
+        if may_act
+            && let Some(act) = running.operator.next_act(progress.state)
             && let Ok(Err(refused)) = self.desk.act(act)
         {
             warn!("{} refused: {}", refused.event.name(), refusal(&refused));
