@@ -7,7 +7,7 @@ use beam_core::units::{Dose, Span};
 
 use super::beams::{NominalBeam, Output, energies};
 use super::counts;
-use super::plan::Plan;
+use super::plan::{ANY_PULSE, Plan};
 use super::problem::Problem;
 use super::profile::{DOCKINGS, Profile};
 use super::spelling::nearest;
@@ -22,7 +22,7 @@ const MOST_PULSES: f64 = 16_777_214.0;
 /// What a plan is expected to come to on its machine, in the numbers that people read.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Expectation {
-    /// Limit of monitor 2 in MU: the preset and the backup margin.
+    /// Limit of monitor 2 in MU: the independent value, what the two may differ by, and the margin.
     pub backup_mu: f64,
     /// Beam-on time at the nominal rate in s.
     pub expected_s: f64,
@@ -179,6 +179,10 @@ fn against_beam(profile: &Profile, beam: &NominalBeam, plan: &Plan) -> Vec<Probl
                 format!("`time-limit-s` = {limit_s} is more than twice the {expected_s:.1} s that the beam needs");
             problems.push(plan.problem("time-limit-s", what, format!("write {most_s:.1} or less, or remove it")));
         }
+    }
+    let pulse = counts::expected_dose(beam.mu_per_pulse());
+    if plan.disagreement(ANY_PULSE).is_none() {
+        problems.extend(plan.disagreement(pulse));
     }
     let pulses = backup_mu / beam.mu_per_pulse();
     if matches!(beam.output, Output::Pulses { .. }) {

@@ -1,9 +1,12 @@
 //! The plan of one field: what was prescribed, the set-up, and the monitor units twice, as people write it in TOML. A plan
 //! from another source (DICOM) is the same [`Plan`] without [`Places`].
 
+use beam_core::limits;
+use beam_core::units::Dose;
 use beam_core::wire::Docking;
 use toml::de::DeTable;
 
+use super::counts;
 use super::document::Document;
 use super::problem::Problem;
 use super::profile::DOCKINGS;
@@ -13,10 +16,8 @@ use super::reader::{Section, range};
 pub const TELLING_KEYS: &[&str] =
     &["field", "prescription-gy", "isodose-percent", "monitor-units", "monitor-units-check"];
 
-/// Two MU values agree when they are within this share of the larger, or within [`AGREEMENT_MU`].
-const AGREEMENT_SHARE: f64 = 0.01;
-/// See [`AGREEMENT_SHARE`].
-const AGREEMENT_MU: f64 = 1.0;
+/// A pulse larger than that of any machine: by it the two MU values may differ by the most that any machine allows.
+pub(super) const ANY_PULSE: Dose = Dose::from_micro_mu(1_000_000_000);
 /// MU for one Gy at the maximum that any calibration and applicator factor can explain; 1 MU is near 1 cGy.
 const MU_PER_GY: (f64, f64) = (25.0, 400.0);
 
@@ -60,21 +61,34 @@ impl Plan {
         Problem::at(&self.file, place, what, fix)
     }
 
-    /// What does not fit together inside the plan: the two MU values, and MU against Gy. Applies to a plan of any source.
+    /// That the two MU values differ by more than pulses of this size allow, if they do.
+    pub(super) fn disagreement(&self, pulse: Dose) -> Option<Problem> {
+        let check = counts::dose_limit(self.monitor_units_check);
+        let apart = counts::dose_limit(self.monitor_units).minus(check).size();
+        let allowed = limits::tolerance(check, pulse);
+        if apart <= allowed {
+            return None;
+        }
+        let what = format!(
+            "`monitor-units` = {} and `monitor-units-check` = {} differ by {} MU, allowed are {}",
+            self.monitor_units,
+            self.monitor_units_check,
+            counts::mu(apart),
+            counts::mu(allowed)
+        );
+        let fix = "find which calculation is wrong; the two must agree within 1 % of the check, or within half a pulse of \
+                   the beam (1 MU at most), whichever is more";
+        Some(self.problem("monitor-units-check", what, fix))
+    }
+
+    /// What does not fit together inside the plan: the two MU values as far as that can be said without the machine, and MU
+    /// against Gy. Applies to a plan of any source.
     #[must_use]
     pub fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let (mu, check) = (self.monitor_units, self.monitor_units_check);
-        let allowed = (AGREEMENT_SHARE * mu.max(check)).max(AGREEMENT_MU);
-        if (mu - check).abs() > allowed {
-            let what = format!(
-                "`monitor-units` = {mu} and `monitor-units-check` = {check} differ by {:.1} MU, allowed are {allowed:.1}",
-                (mu - check).abs()
-            );
-            let fix = "find which calculation is wrong; the two must agree within 1 % or 1 MU";
-            problems.push(self.problem("monitor-units-check", what, fix));
-        }
+        problems.extend(self.disagreement(ANY_PULSE));
         let gy_at_maximum = self.prescription_gy * 100.0 / self.isodose_percent;
+        let mu = self.monitor_units;
         let mu_per_gy = mu / gy_at_maximum;
         if mu_per_gy < MU_PER_GY.0 || mu_per_gy > MU_PER_GY.1 {
             let what = format!(

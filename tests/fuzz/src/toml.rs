@@ -116,7 +116,7 @@ fn sound_plan(plan: &Plan) {
     assert!(within(plan.prescription_gy, 0.001, 40.0) && within(plan.isodose_percent, 50.0, 110.0), "{plan:?}");
     assert!(within(plan.monitor_units, 0.5, 10_000.0) && within(plan.energy_mev, 0.1, 25.5), "{plan:?}");
     let apart = (plan.monitor_units - plan.monitor_units_check).abs();
-    assert!(apart <= 1.0 || apart <= 0.01 * plan.monitor_units.max(plan.monitor_units_check), "{plan:?}");
+    assert!(apart <= 1.0 + 2e-6 || apart <= 0.01 * plan.monitor_units_check + 2e-6, "{plan:?}");
     assert!(plan.contradictions().is_empty(), "{plan:?}");
     // written out and read again it is the same plan
     let written = written(plan);
@@ -162,8 +162,11 @@ fn sound_order(profile: &Profile, plan: &Plan, text: &str) -> bool {
     let preset = first.dose_per_charge.dose(order.preset).micro_mu() as f64;
     let backup = second.dose_per_charge.dose(order.backup).micro_mu() as f64;
     assert!(preset <= planned + 2.0, "{preset} of {planned}: {plan:?}");
-    let margin = (planned * 0.1).min(40e6).max(order.pulse_dose.micro_mu() as f64 * 2.0);
-    assert!(backup <= planned + margin + 4.0, "{backup} of {planned}: {plan:?}");
+    let (check, pulse) = (plan.monitor_units_check * 1e6, order.pulse_dose.micro_mu() as f64);
+    let apart = (0.01 * check).max((pulse / 2.0).min(1e6));
+    assert!((planned - check).abs() <= apart + 2.0, "{planned} and {check}: {plan:?}");
+    let margin = (check * 0.1).min(40e6).max(pulse * 2.0);
+    assert!(backup <= check + apart + margin + 4.0, "{backup} of {check}: {plan:?}");
     assert!(backup > preset, "the backup stands behind the preset: {plan:?}");
     let expected_s = planned / order.dose_per_second.micro_mu() as f64;
     let limit_s = order.time_limit.nanos() as f64 / 1e9;
