@@ -203,7 +203,7 @@ fn check_site(file: &str, text: &str) -> (Vec<Problem>, Vec<Problem>) {
         Ok(site) => site,
         Err(errors) => return (errors, Vec::new()),
     };
-    match site.load_profile() {
+    match site.load_profile(&|path| std::fs::read(path)) {
         Ok(profile) => (site.against(&profile), profile.notices),
         Err(errors) => (errors, Vec::new()),
     }

@@ -4,6 +4,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `load` | the front door: [`load_profile`], [`load_plan`], [`load_site`] |
+//! | `seal` | the files as they were when they were checked |
 //! | `check` | what `beam-supervisor check` says about any files |
 //! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
 //! | `electrometer`, `electrometer_charge`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
@@ -46,7 +47,7 @@ pub use dbc::Wrong;
 pub use document::Document;
 pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
 pub use feed::Feed;
-pub use load::{load_plan, load_profile, load_site, text_of};
+pub use load::{load_plan, load_profile, load_sealed, load_site, text_of};
 pub use order::{Expectation, expectation, independent_dose, order};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
