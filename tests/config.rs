@@ -1,6 +1,8 @@
 //! The configuration against the files in `configs/`: every good one passes, every bad one gives exactly the errors that
 //! its first lines name, and the numbers that reach the guards are those that the files mean.
 
+#[path = "config/electrometers.rs"]
+mod electrometers;
 #[path = "config/sealed.rs"]
 mod sealed;
 

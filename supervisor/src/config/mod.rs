@@ -7,7 +7,7 @@
 //! | `seal` | the files as they were when they were checked |
 //! | `check` | what `beam-supervisor check` says about any files |
 //! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
-//! | `electrometer`, `electrometer_charge`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
+//! | `electrometer`, `electrometer_charge`, `electrometer_surroundings`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
 //! | `plan`, `order` | the plan, up to [`Order`](beam_core::machine::Order) |
 //! | `site` | the service's own file |
 //! | `bus_load` | the worst load of each bus |
@@ -23,6 +23,7 @@ mod dbc;
 mod document;
 mod electrometer;
 mod electrometer_charge;
+mod electrometer_surroundings;
 mod exact;
 mod feed;
 mod load;
@@ -45,7 +46,8 @@ pub use bus_load::{BusLoad, bus_load};
 pub use check::{Checked, Kind, Report, check_files, check_texts};
 pub use dbc::Wrong;
 pub use document::Document;
-pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
+pub use electrometer::{Found, Library, parse_electrometer};
+pub use electrometer_surroundings::Surroundings;
 pub use feed::Feed;
 pub use load::{load_plan, load_profile, load_sealed, load_site, text_of};
 pub use order::{Expectation, expectation, independent_dose, order};
