@@ -3,6 +3,8 @@
 
 #[path = "config/electrometers.rs"]
 mod electrometers;
+#[path = "config/plans.rs"]
+mod plans;
 #[path = "config/sealed.rs"]
 mod sealed;
 
@@ -14,7 +16,7 @@ use beam_core::units::{Charge, Dose, Span};
 use beam_core::wire::Docking;
 use beam_supervisor::config::{
     Checked, Kind, Plan, Profile, bus_load, check_files, expectation, load_plan, load_profile, load_site, order,
-    parse_plan, shipped,
+    shipped,
 };
 
 fn configs() -> PathBuf {
@@ -132,9 +134,12 @@ fn what_is_weaker_than_usual_is_said() {
 
 #[test]
 fn what_the_program_carries_is_what_the_directories_hold() {
-    for (shipped, directory) in
-        [(shipped::MACHINES, "machines"), (shipped::DEMO_MACHINES, "machines/demo"), (shipped::PLANS, "plans")]
-    {
+    let plans = [shipped::PLANS, shipped::PLANS_IN_PULSES].concat();
+    for (shipped, directory) in [
+        (shipped::MACHINES, "machines"),
+        (shipped::DEMO_MACHINES, "machines/demo"),
+        (&plans, "plans"),
+    ] {
         let mut carried: Vec<_> = shipped.iter().map(|file| configs().join("..").join(file.file)).collect();
         carried.sort();
         let carried: Vec<_> = carried.iter().map(|path| path.file_name()).collect();
@@ -145,6 +150,10 @@ fn what_the_program_carries_is_what_the_directories_hold() {
         let profile = profile(file.machine);
         assert_eq!(profile.name, file.machine);
         assert!(order(&profile, &plan(file.machine)).is_ok(), "the plan of {} fits", file.machine);
+    }
+    for file in shipped::PLANS_IN_PULSES {
+        let plan = shipped::plan_in_pulses(file.machine).expect("it is shipped");
+        assert!(plan.pulses.is_some() && order(&profile(file.machine), &plan).is_ok(), "{} fits", file.file);
     }
 }
 
@@ -236,68 +245,6 @@ fn the_margin_is_never_less_than_two_pulses() {
     assert_eq!(order.backup, Charge::from_picocoulombs(125 * 20_000));
     // 1.2 times 1.7 s is less than 6 s more
     assert_eq!(order.time_limit.millis(), 7666);
-}
-
-/// What is wrong with a plan of `mu` and `check` on the machine, its set-up being that of the shipped plan and 1 Gy having 30 MU.
-fn wrong_between(machine: &str, mu: f64, check: f64) -> Vec<String> {
-    let plan = Plan { prescription_gy: mu / 30.0, isodose_percent: 100.0, monitor_units: mu, ..plan(machine) };
-    let plan = Plan { monitor_units_check: check, ..plan };
-    let problems = order(&profile(machine), &plan).err().unwrap_or_default();
-    problems.into_iter().map(|problem| format!("{}; {}", problem.what, problem.fix)).collect()
-}
-
-#[test]
-fn holds_two_values_that_differ_by_no_more_than_the_beam_allows() {
-    for (machine, mu, check) in [
-        // 12 MU a pulse: half of it is more than 1 MU, which is then the most
-        ("novac7", 61.0, 60.0),
-        ("novac7", 59.0, 60.0),
-        // 0.56 MU a pulse: half of it is 0.28 MU
-        ("mobetron", 60.6, 60.0),
-        ("mobetron", 20.28, 20.0),
-        ("mobetron", 27.72, 28.0),
-        // 1 % of the check
-        ("mobetron", 1010.0, 1000.0),
-        ("mobetron", 990.0, 1000.0),
-        ("novac7", 1010.0, 1000.0),
-        // without pulses, half of a tenth of a second: 0.25 MU
-        ("intrabeam", 20.25, 20.0),
-    ] {
-        assert_eq!(wrong_between(machine, mu, check), [""; 0], "{machine}");
-    }
-}
-
-#[test]
-fn trips_two_values_that_differ_by_more_than_the_beam_allows() {
-    for (machine, mu, check, apart, allowed) in [
-        ("novac7", 61.01, 60.0, 1.01, 1.0),
-        ("novac7", 58.99, 60.0, 1.01, 1.0),
-        ("mobetron", 61.0, 60.0, 1.0, 0.6),
-        ("mobetron", 20.29, 20.0, 0.29, 0.28),
-        ("mobetron", 27.71, 28.0, 0.29, 0.28),
-        ("mobetron", 1010.01, 1000.0, 10.01, 10.0),
-        ("mobetron", 989.99, 1000.0, 10.01, 10.0),
-        ("novac7", 1010.01, 1000.0, 10.01, 10.0),
-        ("intrabeam", 20.26, 20.0, 0.26, 0.25),
-    ] {
-        let wrong = wrong_between(machine, mu, check);
-        let [said] = &wrong[..] else { panic!("{machine} {mu} {check}: {wrong:?}") };
-        let what = format!("`monitor-units` = {mu} and `monitor-units-check` = {check} differ by {apart} MU");
-        assert!(said.starts_with(&format!("{what}, allowed are {allowed}; find which")), "{said}");
-    }
-}
-
-#[test]
-fn a_plan_without_its_machine_is_refused_only_where_every_machine_would() {
-    let text = |mu: f64| {
-        let head = "field = 1\nmachine = \"another\"\nenergy-mev = 9.0\napplicator = \"a\"\ndocking = \"hard\"\n";
-        format!(
-            "{head}prescription-gy = 0.6\nisodose-percent = 100\nmonitor-units = {mu:?}\nmonitor-units-check = 60.0\n"
-        )
-    };
-    let wrong = |mu| parse_plan("plan.toml", &text(mu)).err().unwrap_or_default();
-    assert_eq!((wrong(61.0), wrong(59.0)), (vec![], vec![]));
-    assert_eq!((wrong(61.01)[0].line, wrong(58.99).len()), (9, 1));
 }
 
 #[test]

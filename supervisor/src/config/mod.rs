@@ -43,14 +43,14 @@ mod wording;
 
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
-pub use check::{Checked, Kind, Report, check_files, check_texts};
+pub use check::{Checked, Ends, Kind, Report, check_files, check_texts};
 pub use dbc::Wrong;
 pub use document::Document;
 pub use electrometer::{Found, Library, parse_electrometer};
 pub use electrometer_surroundings::Surroundings;
 pub use feed::Feed;
 pub use load::{load_plan, load_profile, load_sealed, load_site, text_of};
-pub use order::{Expectation, expectation, independent_dose, order};
+pub use order::{Expectation, expectation, independent_dose, order, own_pulse_limit, own_time_limit};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
 pub use profile::{Profile, Readback, RealTime, parse_profile, parse_profile_with};

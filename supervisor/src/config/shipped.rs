@@ -57,6 +57,9 @@ pub const PLANS: &[ShippedFile] = shipped![
     "example-electrometer" "plans/example-electrometer-10gy.toml",
 ];
 
+/// Plans that are a number of pulses.
+pub const PLANS_IN_PULSES: &[ShippedFile] = shipped!["novac7" "plans/novac7-20-pulses.toml"];
+
 /// The DBC files of electrometers that do not speak the bus contract, each under the path by which profiles name it.
 const DBC_FILES: &[(&str, &str)] =
     &[("../can/example-electrometer.dbc", include_str!("../../../configs/can/example-electrometer.dbc"))];
@@ -92,4 +95,10 @@ pub fn demo_profile(machine: &str) -> Option<Profile> {
 #[must_use]
 pub fn plan(machine: &str) -> Option<Plan> {
     find(PLANS, machine).and_then(|file| parse_plan(file.file, file.text).ok())
+}
+
+/// The plan in pulses for `machine`, where there is one.
+#[must_use]
+pub fn plan_in_pulses(machine: &str) -> Option<Plan> {
+    find(PLANS_IN_PULSES, machine).and_then(|file| parse_plan(file.file, file.text).ok())
 }

@@ -129,10 +129,12 @@ fn written(plan: &Plan) -> String {
         let codes = text.chars().map(|letter| format!("\\U{:08X}", u32::from(letter)));
         format!("\"{}\"", codes.collect::<String>())
     };
-    let limit = plan.time_limit_s.map_or_else(String::new, |limit| format!("time-limit-s = {limit:?}\n"));
+    let mut limits = plan.time_limit_s.map_or_else(String::new, |limit| format!("time-limit-s = {limit:?}\n"));
+    limits.extend(plan.pulse_limit.map(|limit| format!("pulse-limit = {limit}\n")));
+    limits.extend(plan.pulses.map(|pulses| format!("pulses = {pulses}\n")));
     format!(
         "field = {}\nmachine = {}\nenergy-mev = {:?}\napplicator = {}\ndocking = \"{}\"\nprescription-gy = {:?}\n\
-         isodose-percent = {:?}\nmonitor-units = {:?}\nmonitor-units-check = {:?}\n{limit}",
+         isodose-percent = {:?}\nmonitor-units = {:?}\nmonitor-units-check = {:?}\n{limits}",
         plan.field,
         quoted(&plan.machine),
         plan.energy_mev,
@@ -172,6 +174,20 @@ fn sound_order(profile: &Profile, plan: &Plan, text: &str) -> bool {
     let limit_s = order.time_limit.nanos() as f64 / 1e9;
     assert!(limit_s > expected_s, "{limit_s} s for {expected_s} s: {plan:?}");
     assert!(plan.time_limit_s.is_some() || limit_s <= (expected_s * 1.2).max(expected_s + 6.0) + 1e-3, "{plan:?}");
+    match (profile.machine.beam, plan.pulses) {
+        (Beam::Continuous, _) => assert_eq!((order.pulse_limit, order.pulses), (u32::MAX, None), "{plan:?}"),
+        (Beam::Pulsed { .. }, Some(pulses)) => {
+            assert!((1..=20).contains(&pulses) && plan.time_limit_s.is_some(), "{plan:?}");
+            assert_eq!((order.pulse_limit, order.pulses), (pulses, Some(pulses)), "{plan:?}");
+            assert!((f64::from(pulses) * pulse - planned).abs() <= pulse / 2.0 + 2.0, "{plan:?}");
+        }
+        (Beam::Pulsed { .. }, None) => {
+            let needed = planned / pulse;
+            let most = if plan.pulse_limit.is_some() { 2.0 * needed + 2.0 } else { 1.25 * needed + 2.0 };
+            assert!((needed - 1e-3..=most).contains(&f64::from(order.pulse_limit)), "{plan:?} {order:?}");
+            assert_eq!(order.pulses, None);
+        }
+    }
     assert!(charge_for(Dose::from_micro_mu(1), first.dose_per_charge) <= order.expected_pulse[0]);
     assert_eq!(profile.applicators.get(&plan.applicator), Some(&order.set_up.applicator));
     true
