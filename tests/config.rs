@@ -7,6 +7,8 @@ mod electrometers;
 mod plans;
 #[path = "config/sealed.rs"]
 mod sealed;
+#[path = "config/trials.rs"]
+mod trials;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,8 +48,14 @@ fn plan(machine: &str) -> Plan {
 
 #[test]
 fn every_good_file_passes() {
-    let expected =
-        [("machines", Kind::Profile), ("machines/demo", Kind::Profile), ("plans", Kind::Plan), ("", Kind::Site)];
+    let expected = [
+        ("machines", Kind::Profile),
+        ("machines/demo", Kind::Profile),
+        ("plans", Kind::Plan),
+        ("", Kind::Site),
+        ("trials", Kind::Profile),
+        ("trials/plans", Kind::Plan),
+    ];
     for (directory, kind) in expected {
         let files = files_in(directory);
         assert!(!files.is_empty(), "{directory} holds files");
@@ -139,6 +147,8 @@ fn what_the_program_carries_is_what_the_directories_hold() {
         (shipped::MACHINES, "machines"),
         (shipped::DEMO_MACHINES, "machines/demo"),
         (&plans, "plans"),
+        (shipped::TRIALS, "trials"),
+        (shipped::TRIAL_PLANS, "trials/plans"),
     ] {
         let mut carried: Vec<_> = shipped.iter().map(|file| configs().join("..").join(file.file)).collect();
         carried.sort();
