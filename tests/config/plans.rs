@@ -169,6 +169,11 @@ fn a_plan_in_pulses_wants_a_time_limit_and_no_other_limit_of_pulses() {
         assert_eq!(said.is_empty(), fits, "{limit_s} s: {said:?}");
         assert!(!said.join("").contains("remove it"), "{said:?}");
     }
+    // and no less when the plan's dose is half a pulse less
+    let less = Plan { monitor_units: 234.0, monitor_units_check: 234.0, ..in_pulses() };
+    assert_eq!(wrong(&profile, &Plan { time_limit_s: Some(4.1), ..less.clone() }), [""; 0]);
+    let said = wrong(&profile, &Plan { time_limit_s: Some(3.95), ..less });
+    assert!(said[0].starts_with("`time-limit-s` = 3.95 ends the beam before the 4.0 s that it needs; "), "{said:?}");
 }
 
 #[test]

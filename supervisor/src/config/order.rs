@@ -115,8 +115,10 @@ struct Limits {
 fn limits_of(beam: &NominalBeam, plan: &Plan) -> Limits {
     let preset = counts::dose_limit(plan.monitor_units);
     let check = counts::dose_limit(plan.monitor_units_check);
-    let expected = limits::expected_time(preset, counts::expected_dose(beam.mu_per_second()));
     let pulse = counts::expected_dose(beam.mu_per_pulse());
+    // a plan in pulses takes the time of all of them, whatever its monitor units are within half a pulse
+    let dose = plan.pulses.map_or(preset, |pulses| pulse.times(pulses));
+    let expected = limits::expected_time(dose, counts::expected_dose(beam.mu_per_second()));
     Limits {
         preset,
         backup: limits::backup(check, pulse),
