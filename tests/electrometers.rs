@@ -23,6 +23,7 @@ const AROUND: Surroundings = Surroundings {
     period_scale: 1,
     full_scale_pc: 100.0,
     pc_per_mu: 20_000.0,
+    weakest_pc: f64::INFINITY,
 };
 
 /// A DBC file with one message of one signal more than `charge`.

@@ -49,8 +49,8 @@ pub fn decode(message: &[u8]) -> Content {
     Some(Ok(frame))
 }
 
-/// Error classes that a port asks the kernel for: all but lost arbitration, which is how CAN shares a bus, and the
-/// error counters, which come along with the others.
+/// Error classes that a port asks the kernel for: all but lost arbitration, which is how CAN shares a bus, and reports of
+/// the error counters alone, which come along with the others.
 pub const ERROR_CLASSES: u32 = libc::CAN_ERR_MASK & !(class::LOST_ARBITRATION | class::COUNTERS);
 
 /// Bits of an error frame's identifier, from `linux/can/error.h`.
@@ -61,41 +61,53 @@ mod class {
     pub(super) const TRANSCEIVER: u32 = 0x010;
     pub(super) const NO_ACKNOWLEDGE: u32 = 0x020;
     pub(super) const BUS_ERROR: u32 = 0x080;
+    pub(super) const RESTARTED: u32 = 0x100;
     pub(super) const COUNTERS: u32 = 0x200;
-    /// Transmit timeout (0x001), bus-off (0x040), restarted after bus-off (0x100), and whatever a later kernel adds.
-    pub(super) const GRAVEST: u32 =
-        !(LOST_ARBITRATION | CONTROLLER | PROTOCOL | TRANSCEIVER | NO_ACKNOWLEDGE | BUS_ERROR | COUNTERS);
+    /// What happens on a line and says nothing about the state of the controller.
+    pub(super) const ON_THE_LINE: u32 = PROTOCOL | TRANSCEIVER | NO_ACKNOWLEDGE | BUS_ERROR | RESTARTED;
+    /// Transmit timeout (0x001), bus-off (0x040), and whatever a later kernel adds.
+    pub(super) const GRAVEST: u32 = !(LOST_ARBITRATION | CONTROLLER | ON_THE_LINE | COUNTERS);
 }
 
-/// Bits of byte 1 of an error frame of class `CONTROLLER`.
+/// Bits of byte 1 of an error frame of class `CONTROLLER`, from `linux/can/error.h`.
 mod controller {
     pub(super) const OVERRUN: u8 = 0x01 | 0x02;
     pub(super) const WARNING: u8 = 0x04 | 0x08;
     pub(super) const PASSIVE: u8 = 0x10 | 0x20;
+    /// Active again.
     pub(super) const ACTIVE: u8 = 0x40;
     pub(super) const UNKNOWN: u8 = !(OVERRUN | WARNING | PASSIVE | ACTIVE);
 }
 
+/// Error counts from which a controller is in a state, from `linux/can/error.h`.
+mod threshold {
+    pub(super) const WARNING: u8 = 96;
+    pub(super) const PASSIVE: u8 = 128;
+}
+
 /// The gravest trouble that an error frame reports.
 ///
-/// A restart counts as bus-off: the controller was off the bus, and somebody or something put it back. So does what this
-/// driver does not know. A single error on the bus is only said, since CAN repeats the frame and the controller's error
-/// counters lead to error-passive if it lasts; a broken line counts as error-passive already.
+/// The state of the controller decides: bus-off and error-passive are faults. An error that CAN repaired by itself is only
+/// counted, since the controller's error counters lead to error-passive if it lasts; common adapters report it with the
+/// class `CONTROLLER` and no reason (`2000000C#0000040000000000`). So is a restart: that the controller was off the bus came
+/// in a frame before. What this driver does not know counts as bus-off.
 fn error_frame(classes: u32, data: &[u8; FRAME_BYTES]) -> Option<Trouble> {
-    let [_, problems, ..] = *data;
+    let [_, reasons, _, _, _, _, sent, received] = *data;
     let of_controller = classes & class::CONTROLLER != 0;
-    if classes & class::GRAVEST != 0 || of_controller && (problems == 0 || problems & controller::UNKNOWN != 0) {
+    let reasons = if of_controller { reasons } else { 0 };
+    let errors = if classes & class::COUNTERS != 0 { sent.max(received) } else { 0 };
+    if classes & class::GRAVEST != 0 || reasons & controller::UNKNOWN != 0 {
         Some(Trouble::BusOff)
-    } else if classes & class::TRANSCEIVER != 0 || of_controller && problems & controller::PASSIVE != 0 {
+    } else if reasons & controller::PASSIVE != 0 || errors >= threshold::PASSIVE {
         Some(Trouble::ErrorPassive)
-    } else if of_controller && problems & controller::OVERRUN != 0 {
+    } else if reasons & controller::OVERRUN != 0 {
         Some(Trouble::ControllerOverrun)
-    } else if classes & (class::PROTOCOL | class::NO_ACKNOWLEDGE | class::BUS_ERROR) != 0
-        || of_controller && problems & controller::WARNING != 0
-    {
+    } else if reasons & controller::WARNING != 0 || errors >= threshold::WARNING {
         Some(Trouble::ErrorWarning)
+    } else if of_controller || classes & class::ON_THE_LINE != 0 {
+        Some(Trouble::BusError)
     } else {
-        // back to error-active, arbitration lost, or a report of counters
+        // arbitration lost, or counters that are low
         None
     }
 }

@@ -45,38 +45,84 @@ fn what_is_no_classic_data_frame_is_malformed() {
     }
 }
 
+/// An error frame as `candump` prints it: its identifier with the error flag, and its bytes.
+fn printed(line: &str) -> Content {
+    let (id, bytes) = line.split_once('#').expect("identifier#bytes");
+    let bytes = u64::from_str_radix(bytes, 16).expect("eight bytes in hexadecimal");
+    decode(&message(u32::from_str_radix(id, 16).expect("an identifier"), 8, bytes.to_be_bytes()))
+}
+
+/// What each class and each bit of byte 1 means is written in `linux/can/error.h`; the constants here are libc's copy.
 #[test]
-fn error_frames_report_their_gravest_trouble() {
+fn trips_a_controller_that_may_no_longer_speak_or_lost_frames() {
     let controller = libc::CAN_ERR_CRTL;
     let trouble = |trouble| Some(Err(trouble));
     assert_eq!(error(libc::CAN_ERR_BUSOFF, 0), trouble(Trouble::BusOff));
-    assert_eq!(error(libc::CAN_ERR_RESTARTED, 0), trouble(Trouble::BusOff));
     assert_eq!(error(libc::CAN_ERR_TX_TIMEOUT, 0), trouble(Trouble::BusOff));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
+    assert_eq!(error(controller, libc::CAN_ERR_CRTL_TX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
     assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_OVERFLOW as u8), trouble(Trouble::ControllerOverrun));
     assert_eq!(error(controller, libc::CAN_ERR_CRTL_TX_OVERFLOW as u8), trouble(Trouble::ControllerOverrun));
-    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_WARNING as u8), trouble(Trouble::ErrorWarning));
-    assert_eq!(error(controller, libc::CAN_ERR_CRTL_TX_WARNING as u8), trouble(Trouble::ErrorWarning));
-    assert_eq!(error(controller, libc::CAN_ERR_CRTL_RX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
-    assert_eq!(error(controller | 0x200, libc::CAN_ERR_CRTL_TX_PASSIVE as u8), trouble(Trouble::ErrorPassive));
-    assert_eq!(error(controller, 0x01 | 0x10), trouble(Trouble::ErrorPassive), "the graver of two");
-    assert_eq!(error(libc::CAN_ERR_TRX, 0), trouble(Trouble::ErrorPassive));
-    assert_eq!(error(libc::CAN_ERR_ACK, 0), trouble(Trouble::ErrorWarning));
-    assert_eq!(error(libc::CAN_ERR_PROT | libc::CAN_ERR_BUSERROR, 0), trouble(Trouble::ErrorWarning));
+    for (line, meant) in [
+        ("20000040#0000000000000000", Trouble::BusOff),
+        // CAN_ERR_BUSOFF beside CAN_ERR_RESTARTED, CAN_ERR_PROT and CAN_ERR_CRTL: the gravest counts
+        ("2000014C#0010040000000000", Trouble::BusOff),
+        // CAN_ERR_CRTL with CAN_ERR_CRTL_TX_PASSIVE, and with CAN_ERR_CRTL_RX_PASSIVE beside an overflow
+        ("20000004#0020000000000000", Trouble::ErrorPassive),
+        ("20000004#0011000000000000", Trouble::ErrorPassive),
+        // CAN_ERR_PROT with CAN_ERR_CNT: 128 errors at transmission, at reception
+        ("20000208#0000040000008000", Trouble::ErrorPassive),
+        ("20000208#0000040000000080", Trouble::ErrorPassive),
+        // counters alone, and CAN_ERR_CRTL_ACTIVE that they contradict
+        ("20000200#000000000000FF00", Trouble::ErrorPassive),
+        ("20000204#0040000000000080", Trouble::ErrorPassive),
+    ] {
+        assert_eq!(printed(line), trouble(meant), "{line}");
+    }
+}
+
+#[test]
+fn holds_an_error_that_can_repaired_by_itself() {
+    let trouble = |trouble| Some(Err(trouble));
+    for (line, meant) in [
+        // CAN_ERR_CRTL | CAN_ERR_PROT without a reason, CAN_ERR_PROT_STUFF: what common adapters say of one stuffing error
+        ("2000000C#0000040000000000", Trouble::BusError),
+        // CAN_ERR_CRTL_UNSPEC alone, and CAN_ERR_CRTL_ACTIVE: active again
+        ("20000004#0000000000000000", Trouble::BusError),
+        ("20000004#0040000000000000", Trouble::BusError),
+        // CAN_ERR_PROT | CAN_ERR_BUSERROR with CAN_ERR_PROT_FORM in CAN_ERR_PROT_LOC_ACK_DEL
+        ("20000088#0000021B00000000", Trouble::BusError),
+        // CAN_ERR_TRX with CAN_ERR_TRX_CANH_NO_WIRE, CAN_ERR_ACK, CAN_ERR_RESTARTED
+        ("20000010#0000000004000000", Trouble::BusError),
+        ("20000020#0000000000000000", Trouble::BusError),
+        ("20000100#0000000000000000", Trouble::BusError),
+        // byte 1 has a meaning in class CAN_ERR_CRTL only, bytes 6 and 7 in class CAN_ERR_CNT only
+        ("20000008#0010040000000000", Trouble::BusError),
+        ("2000000C#0000040000008080", Trouble::BusError),
+        // CAN_ERR_CRTL_RX_WARNING and CAN_ERR_CRTL_TX_WARNING; 96 to 127 errors
+        ("20000004#0004000000000000", Trouble::ErrorWarning),
+        ("20000004#0048000000000000", Trouble::ErrorWarning),
+        ("20000208#0000040000006000", Trouble::ErrorWarning),
+        ("20000208#000004000000007F", Trouble::ErrorWarning),
+        ("20000208#0000040000005F5F", Trouble::BusError),
+    ] {
+        assert_eq!(printed(line), trouble(meant), "{line}");
+    }
 }
 
 #[test]
 fn error_frames_that_are_not_known_are_the_gravest() {
     let controller = libc::CAN_ERR_CRTL;
-    assert_eq!(error(0x1000, 0), Some(Err(Trouble::BusOff)));
-    assert_eq!(error(controller, 0), Some(Err(Trouble::BusOff)));
+    assert_eq!(error(0x400, 0), Some(Err(Trouble::BusOff)));
+    assert_eq!(error(0x1000 | libc::CAN_ERR_PROT, 0), Some(Err(Trouble::BusOff)));
     assert_eq!(error(controller, 0x80), Some(Err(Trouble::BusOff)));
 }
 
 #[test]
 fn error_frames_without_trouble_say_nothing() {
     assert_eq!(error(libc::CAN_ERR_LOSTARB, 0), None);
-    assert_eq!(error(libc::CAN_ERR_CRTL | 0x200, 0x40), None, "error-active again");
     assert_eq!(error(0x200, 0), None, "counters");
+    assert_eq!(printed("20000202#0500000000005F5F"), None);
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub struct Survey {
     pub malformed: u32,
     /// Frames that the controller or the kernel lost before they could be read.
     pub lost: u32,
-    /// Error frames of the controller that only count errors.
+    /// Error frames of the controller that only tell of errors on the line or count them.
     pub warnings: u32,
     /// The controller said that it is error-passive.
     pub went_passive: bool,
@@ -185,7 +185,7 @@ impl Survey {
             }
             Event::Trouble(trouble) => match trouble {
                 Trouble::Malformed => self.malformed += 1,
-                Trouble::ErrorWarning => self.warnings += 1,
+                Trouble::BusError | Trouble::ErrorWarning => self.warnings += 1,
                 Trouble::ErrorPassive => self.went_passive = true,
                 Trouble::BusOff => self.went_off = true,
                 Trouble::ControllerOverrun => self.lost += 1,

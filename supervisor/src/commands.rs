@@ -165,7 +165,8 @@ fn observe(arguments: &cli::Run) -> Result<u8, Failure> {
             format!("run: {what}\n    fix: name the plan that is delivered with --plan FILE"),
         ));
     };
-    let (site, profile, seal) = read_sealed(arguments)?;
+    // an observer reads the air again and again by itself
+    let (site, profile, seal) = read_sealed(arguments, None)?;
     let plan = config::load_plan(path).map_err(|problems| wrong(&problems))?;
     let prepared = Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?;
     let air = arguments.air.clone().zip(prepared.needs_air);
@@ -196,7 +197,7 @@ fn no_place_beside_observing(arguments: &cli::Run) -> Option<String> {
 }
 
 fn serve(arguments: &cli::Run) -> Result<u8, Failure> {
-    let (site, profile, seal) = read_sealed(arguments)?;
+    let (site, profile, seal) = read_sealed(arguments, arguments.air.as_deref())?;
     let prepared = match &arguments.plan {
         None => Prepared::without_plan(&profile),
         Some(path) => {
@@ -240,15 +241,14 @@ const fn code_of(error: &RunError) -> u8 {
     }
 }
 
-/// The service's configuration and its machine; sealed first and read for use afterwards, so that what changes in between is
-/// found.
-fn read_sealed(arguments: &cli::Run) -> Result<(config::Site, config::Profile, config::Seal), Failure> {
-    let read = || config::load_site(&arguments.config).map_err(|problems| wrong(&problems));
-    let profile_path = read()?.0.profile;
-    let sealed = [arguments.config.as_path(), profile_path.as_path()].into_iter().chain(arguments.plan.as_deref());
-    let seal = config::Seal::of(sealed);
-    let (site, profile) = read()?;
-    Ok((site, profile, seal))
+/// The service's configuration and its machine, and the seal over all files that they and a delivery are made from: the DBC
+/// files, the plan, and the readings of the `air` where they are read once.
+fn read_sealed(
+    arguments: &cli::Run,
+    air: Option<&Path>,
+) -> Result<(config::Site, config::Profile, config::Seal), Failure> {
+    let others: Vec<&Path> = arguments.plan.as_deref().into_iter().chain(air).collect();
+    config::load_sealed(&arguments.config, &others).map_err(|problems| wrong(&problems))
 }
 
 /// A machine with vented chambers arms nothing without a reading of their air.

@@ -83,6 +83,7 @@ impl Logged {
 const fn words(trouble: Trouble) -> &'static str {
     match trouble {
         Trouble::Malformed => "a frame that is no classic data frame with an 11-bit identifier",
+        Trouble::BusError => "an error on the line that CAN repaired by itself",
         Trouble::ErrorWarning => "the controller counts errors (error-warning)",
         Trouble::ErrorPassive => "the controller is error-passive",
         Trouble::BusOff => "the controller left the bus (bus-off)",

@@ -25,6 +25,10 @@ pub struct Prepared {
     pub planned: Planned,
     /// The monitor units by the plan's independent calculation, from which the backup is made.
     pub check: Dose,
+    /// The limit of the beam-on time that the plan sets itself; what remains of it may not take longer.
+    own_time_limit: Option<Span>,
+    /// The most pulses that the plan sets itself; what remains of it may not take more.
+    own_pulse_limit: Option<u32>,
     /// What is to be said of machine and plan: a bench's stretched periods, one bus for all, a lower protection.
     pub notices: Vec<String>,
     /// By how much periods are stretched.
@@ -48,6 +52,8 @@ impl Prepared {
         let mut prepared = Self::without_plan(profile);
         prepared.order = order;
         prepared.check = config::independent_dose(plan);
+        prepared.own_time_limit = config::own_time_limit(plan);
+        prepared.own_pulse_limit = config::own_pulse_limit(plan);
         prepared.planned = Planned {
             machine: profile.name.clone(),
             field: plan.field,
@@ -97,6 +103,8 @@ impl Prepared {
             order: nothing,
             planned,
             check: Dose::ZERO,
+            own_time_limit: None,
+            own_pulse_limit: None,
             notices: profile
                 .notices
                 .iter()
@@ -143,32 +151,40 @@ impl Prepared {
         Dose::from_micro_mu(check.unwrap_or(0))
     }
 
-    /// The same machine and set-up with another preset and the limits that follow from it by rule.
+    /// The same machine and set-up with another preset and the limits that follow from it by rule, but never beyond those that
+    /// the plan sets itself. What remains of a plan in pulses is a number of pulses again.
     #[must_use]
     pub fn with_preset(&self, preset: Dose) -> Self {
         let [first, second] = self.machine.monitors;
         let mut other = self.clone();
-        let check = self.check_for(preset);
-        let backup = backup(check, self.order.pulse_dose);
+        let (check, pulse) = (self.check_for(preset), self.order.pulse_dose);
+        let backup = backup(check, pulse);
+        let time = time_limit(expected_time(preset, self.order.dose_per_second));
         other.order.preset = charge_for(preset, first.dose_per_charge);
         other.order.backup = charge_for(backup, second.dose_per_charge);
-        other.order.time_limit = time_limit(expected_time(preset, self.order.dose_per_second));
-        other.order.pulse_limit = match self.machine.beam {
-            Beam::Pulsed { .. } => pulse_limit(preset, self.order.pulse_dose),
-            Beam::Continuous => u32::MAX,
+        other.order.time_limit = self.own_time_limit.map_or(time, |own| own.shorter(time));
+        other.order.pulses = self.order.pulses.map(|_| whole_pulses(preset, pulse));
+        other.order.pulse_limit = match (self.machine.beam, other.order.pulses) {
+            (Beam::Continuous, _) => u32::MAX,
+            (Beam::Pulsed { .. }, Some(pulses)) => pulses,
+            (Beam::Pulsed { .. }, None) => pulse_limit(preset, pulse).min(self.own_pulse_limit.unwrap_or(u32::MAX)),
         };
         other.check = check;
         other.planned.planned_mu = mu(preset);
         other.planned.backup_mu = mu(backup);
         other.planned.time_limit_s = seconds(other.order.time_limit);
         other.planned.planned_pulses = match self.machine.beam {
-            Beam::Pulsed { .. } => {
-                preset.micro_mu().checked_div(self.order.pulse_dose.micro_mu()).and_then(|n| u32::try_from(n).ok())
-            }
+            Beam::Pulsed { .. } => Some(whole_pulses(preset, pulse)),
             Beam::Continuous => None,
         };
         other
     }
+}
+
+/// The number of pulses that comes nearest to `dose`.
+fn whole_pulses(dose: Dose, pulse: Dose) -> u32 {
+    let half_more = dose.micro_mu().saturating_add(pulse.micro_mu() / 2);
+    half_more.checked_div(pulse.micro_mu()).and_then(|pulses| u32::try_from(pulses).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

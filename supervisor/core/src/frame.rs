@@ -53,6 +53,8 @@ pub enum Origin {
 pub enum Trouble {
     /// Something that is no classic data frame with an 11-bit identifier: CAN FD, remote, extended, truncated.
     Malformed,
+    /// An error on the line that CAN repaired by itself, or a controller that was put back on the bus: said, not judged.
+    BusError,
     /// The controller counts errors (error-warning): said, not judged.
     ErrorWarning,
     /// The controller may no longer signal errors.

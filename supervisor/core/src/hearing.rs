@@ -112,7 +112,7 @@ pub const fn fault_of(trouble: crate::frame::Trouble) -> Option<Fault> {
     use crate::frame::Trouble;
     match trouble {
         Trouble::Malformed => Some(Fault::Malformed),
-        Trouble::ErrorWarning => None,
+        Trouble::BusError | Trouble::ErrorWarning => None,
         Trouble::ErrorPassive => Some(Fault::ErrorPassive),
         Trouble::BusOff => Some(Fault::BusOff),
         Trouble::ControllerOverrun | Trouble::ReceiveOverflow { .. } => Some(Fault::ReceiveOverflow),

@@ -11,7 +11,7 @@ use super::dbc::Wrong;
 use super::electrometer::Library;
 use super::feed::Feed;
 use super::load::{beside, read_text};
-use super::order::order;
+use super::order::{expectation, order};
 use super::plan::{self, Plan, parse_plan};
 use super::problem::Problem;
 use super::profile::{self, Profile, parse_profile_with};
@@ -59,8 +59,54 @@ impl Kind {
     }
 }
 
+/// What the guards end the beam of a plan by.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Ends {
+    /// Preset of monitor 1 in MU.
+    pub planned_mu: f64,
+    /// The same from an independent calculation, in MU.
+    pub check_mu: f64,
+    /// Limit of monitor 2 in MU, made from the independent calculation.
+    pub backup_mu: f64,
+    /// Pulses that the preset is expected to take, or that the plan asks for; none on a machine without pulses.
+    pub planned_pulses: Option<u32>,
+    /// Most pulses by the gate's count; none on a machine without pulses.
+    pub pulse_limit: Option<u32>,
+    /// Beam-on time at the nominal rate in s.
+    pub expected_s: f64,
+    /// Limit of the beam-on time in s.
+    pub time_limit_s: f64,
+}
+
+impl Ends {
+    fn of(profile: &Profile, plan: &Plan) -> Option<Self> {
+        let expected = expectation(profile, plan)?;
+        Some(Self {
+            planned_mu: plan.monitor_units,
+            check_mu: plan.monitor_units_check,
+            backup_mu: expected.backup_mu,
+            planned_pulses: expected.pulses,
+            pulse_limit: expected.pulse_limit,
+            expected_s: expected.expected_s,
+            time_limit_s: expected.time_limit_s,
+        })
+    }
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { planned_mu, check_mu, backup_mu, planned_pulses, pulse_limit, expected_s, time_limit_s } = self;
+        writeln!(formatter, "    {:<20} {planned_mu:.2} MU by monitor 1, {check_mu:.2} MU by the check", "dose")?;
+        writeln!(formatter, "    {:<20} {backup_mu:.2} MU by monitor 2", "backup")?;
+        if let (Some(pulses), Some(most)) = (planned_pulses, pulse_limit) {
+            writeln!(formatter, "    {:<20} {pulses} expected, {most} at most", "pulses")?;
+        }
+        writeln!(formatter, "    {:<20} {expected_s:.1} s expected, {time_limit_s:.1} s at most", "beam-on time")
+    }
+}
+
 /// What was found in one file.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Checked {
     /// The file, as it was named.
     pub file: String,
@@ -72,10 +118,12 @@ pub struct Checked {
     pub warnings: Vec<Problem>,
     /// What feeds the guards of each chamber; empty where the file is no profile, or a bad one.
     pub feeds: Vec<Feed>,
+    /// What the guards end the beam by; none where the file is no plan, a bad one, or one for a machine that is not known.
+    pub ends: Option<Ends>,
 }
 
 /// What was found in all files; prints for people, serialises for programs.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Report {
     /// One entry for each file, in the order asked.
     pub files: Vec<Checked>,
@@ -97,7 +145,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Checked { file, kind, errors, warnings, .. } in &self.files {
+        for Checked { file, kind, errors, warnings, ends, .. } in &self.files {
             for error in errors {
                 writeln!(formatter, "{error}")?;
             }
@@ -111,6 +159,9 @@ impl fmt::Display for Report {
                 0 => writeln!(formatter, "{file}: {}, good", kind.name())?,
                 1 => writeln!(formatter, "{file}: {}, 1 error", kind.name())?,
                 many => writeln!(formatter, "{file}: {}, {many} errors", kind.name())?,
+            }
+            if let Some(ends) = ends {
+                write!(formatter, "{ends}")?;
             }
         }
         Ok(())
@@ -145,7 +196,8 @@ fn check_read(texts: Vec<(String, Result<String, Problem>)>, dbc: Dbc<'_>) -> Re
     let files = texts.into_iter().map(|(file, text)| match text {
         Ok(text) => check_one(file, &text, &profiles, dbc),
         Err(problem) => {
-            Checked { file, kind: Kind::Unknown, errors: vec![problem], warnings: Vec::new(), feeds: Vec::new() }
+            let (warnings, feeds) = (Vec::new(), Vec::new());
+            Checked { file, kind: Kind::Unknown, errors: vec![problem], warnings, feeds, ends: None }
         }
     });
     Report { files: files.collect() }
@@ -153,7 +205,7 @@ fn check_read(texts: Vec<(String, Result<String, Problem>)>, dbc: Dbc<'_>) -> Re
 
 fn check_one(file: String, text: &str, profiles: &[Profile], dbc: Dbc<'_>) -> Checked {
     let kind = Kind::of(text);
-    let mut feeds = Vec::new();
+    let (mut feeds, mut ends) = (Vec::new(), None);
     let (errors, warnings) = match kind {
         Kind::Profile => match parse_profile_with(&file, text, &|path| dbc(&file, path)) {
             Ok(profile) => {
@@ -163,13 +215,17 @@ fn check_one(file: String, text: &str, profiles: &[Profile], dbc: Dbc<'_>) -> Ch
             Err(errors) => (errors, Vec::new()),
         },
         Kind::Plan => match parse_plan(&file, text) {
-            Ok(plan) => check_plan(&plan, profiles),
+            Ok(plan) => {
+                let (errors, warnings, found) = check_plan(&plan, profiles);
+                ends = found;
+                (errors, warnings)
+            }
             Err(errors) => (errors, Vec::new()),
         },
         Kind::Site => check_site(&file, text),
         Kind::Unknown => (vec![unknown(&file, text)], Vec::new()),
     };
-    Checked { file, kind, errors, warnings, feeds }
+    Checked { file, kind, errors, warnings, feeds, ends }
 }
 
 /// Why a file is of no kind: it is no TOML, or none of its keys tells.
@@ -187,15 +243,18 @@ fn unknown(file: &str, text: &str) -> Problem {
     })
 }
 
-fn check_plan(plan: &Plan, profiles: &[Profile]) -> (Vec<Problem>, Vec<Problem>) {
+fn check_plan(plan: &Plan, profiles: &[Profile]) -> (Vec<Problem>, Vec<Problem>, Option<Ends>) {
     let given = profiles.iter().find(|profile| profile.name == plan.machine).cloned();
     let Some(profile) = given.or_else(|| shipped::profile(&plan.machine)) else {
         let what =
             format!("`{}` is none of the profiles given or shipped, so only the plan itself was checked", plan.machine);
         let warning = plan.problem("machine", what, "check the plan together with the profile of its machine");
-        return (Vec::new(), vec![warning]);
+        return (Vec::new(), vec![warning], None);
     };
-    (order(&profile, plan).err().unwrap_or_default(), Vec::new())
+    match order(&profile, plan) {
+        Ok(_) => (Vec::new(), Vec::new(), Ends::of(&profile, plan)),
+        Err(errors) => (errors, Vec::new(), None),
+    }
 }
 
 fn check_site(file: &str, text: &str) -> (Vec<Problem>, Vec<Problem>) {
@@ -203,7 +262,7 @@ fn check_site(file: &str, text: &str) -> (Vec<Problem>, Vec<Problem>) {
         Ok(site) => site,
         Err(errors) => return (errors, Vec::new()),
     };
-    match site.load_profile() {
+    match site.load_profile(&|path| std::fs::read(path)) {
         Ok(profile) => (site.against(&profile), profile.notices),
         Err(errors) => (errors, Vec::new()),
     }

@@ -6,9 +6,13 @@ use std::num::NonZeroU32;
 use beam_core::extraction::{Counting, Scale};
 
 use super::dbc::{DbcMessage, DbcSignal};
-use super::electrometer::{Surroundings, Wanted};
+use super::electrometer::Wanted;
+use super::electrometer_surroundings::Surroundings;
 use super::exact::Ratio;
 use super::reader::Section;
+
+/// Largest share of the weakest beam's pulse that one count may be: the guards judge each pulse by itself, down to a tenth.
+const COARSEST: f64 = 0.05;
 
 /// Units of charge, in pC. The two signs for micro look alike.
 const UNITS: &[(&str, Ratio)] = &[
@@ -32,6 +36,7 @@ pub(super) fn read(
     let unit = read_unit(section, message, signal, around)?;
     let scale = read_scale(section, message, signal, unit)?;
     let picocoulombs = f64::from(scale.numerator.get()) / f64::from(scale.denominator.get());
+    judge_resolution(section, message, signal, picocoulombs, around);
     match wanted {
         Wanted::Cumulative => {
             judge_counter(section, message, signal, picocoulombs, around).then_some((Counting::Cumulative, scale))
@@ -89,6 +94,30 @@ fn read_scale(
         section.problem("charge", what, "write the factor as a decimal number of at most 15 digits, in a nearer unit");
     }
     ratio
+}
+
+/// Refuses a count so large that a pulse of the weakest beam would be a few of them. Without pulses that holds for the beam
+/// of a dose period, which is what the guards allow after the end.
+fn judge_resolution(
+    section: &Section<'_, '_>,
+    message: &DbcMessage<'_>,
+    signal: &DbcSignal<'_>,
+    picocoulombs: f64,
+    around: &Surroundings,
+) {
+    let most = COARSEST * around.weakest_pc;
+    // two products of the same decimal numbers may differ in their last digits
+    if picocoulombs <= most * (1.0 + 1e-9) {
+        return;
+    }
+    let of = if around.pulse_rate_hz.is_some() { "pulse" } else { "dose period" };
+    let what = format!(
+        "{} has {picocoulombs} pC a count, more than 5 % of the {:.0} pC of a {of} of the weakest beam",
+        message.place_of(signal),
+        around.weakest_pc
+    );
+    let fix = format!("use a finer signal or a more sensitive range: {most:.0} pC a count or less");
+    section.problem("charge", what, fix);
 }
 
 /// Whether a counter of all charge can be followed: it wraps where its bits end, and half of it holds what may lie between

@@ -4,9 +4,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `load` | the front door: [`load_profile`], [`load_plan`], [`load_site`] |
+//! | `seal` | the files as they were when they were checked |
 //! | `check` | what `beam-supervisor check` says about any files |
 //! | `profile`, `profile_notices`, `timing`, `monitors`, `beams` | the machine profile, up to [`Machine`](beam_core::machine::Machine) |
-//! | `electrometer`, `electrometer_charge`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
+//! | `electrometer`, `electrometer_charge`, `electrometer_surroundings`, `dbc`, `exact`, `feed` | a chamber whose electrometer is read by a DBC file |
 //! | `plan`, `order` | the plan, up to [`Order`](beam_core::machine::Order) |
 //! | `site` | the service's own file |
 //! | `bus_load` | the worst load of each bus |
@@ -22,6 +23,7 @@ mod dbc;
 mod document;
 mod electrometer;
 mod electrometer_charge;
+mod electrometer_surroundings;
 mod exact;
 mod feed;
 mod load;
@@ -41,13 +43,14 @@ mod wording;
 
 pub use beams::{NominalBeam, Output};
 pub use bus_load::{BusLoad, bus_load};
-pub use check::{Checked, Kind, Report, check_files, check_texts};
+pub use check::{Checked, Ends, Kind, Report, check_files, check_texts};
 pub use dbc::Wrong;
 pub use document::Document;
-pub use electrometer::{Found, Library, Surroundings, parse_electrometer};
+pub use electrometer::{Found, Library, parse_electrometer};
+pub use electrometer_surroundings::Surroundings;
 pub use feed::Feed;
-pub use load::{load_plan, load_profile, load_site, text_of};
-pub use order::{Expectation, expectation, independent_dose, order};
+pub use load::{load_plan, load_profile, load_sealed, load_site, text_of};
+pub use order::{Expectation, expectation, independent_dose, order, own_pulse_limit, own_time_limit};
 pub use plan::{Places, Plan, parse_plan};
 pub use problem::Problem;
 pub use profile::{Profile, Readback, RealTime, parse_profile, parse_profile_with};

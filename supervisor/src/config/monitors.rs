@@ -4,7 +4,8 @@ use beam_core::machine::Monitor;
 
 use super::beams::{NominalBeam, Output};
 use super::counts;
-use super::electrometer::{self, Found, Library, Surroundings};
+use super::electrometer::{self, Found, Library};
+use super::electrometer_surroundings::Surroundings;
 use super::reader::{Section, range};
 
 /// Full scale is at least this many times the largest expected charge, so that a high pulse is seen to be high.
@@ -118,6 +119,7 @@ fn read_electrometer(
         Output::Continuous { .. } => None,
     });
     let pulse_rate_hz = frames.is_pulsed.then(|| rates.fold(1.0, f64::max));
+    let charges = pc_per_mu.map(|pc_per_mu| charges(beams, pc_per_mu, frames.period_ms)).unwrap_or_default();
     let around = Surroundings {
         monitor,
         pulse_rate_hz,
@@ -125,10 +127,23 @@ fn read_electrometer(
         period_scale: frames.scale,
         full_scale_pc: full_scale_pc.unwrap_or(0.0),
         pc_per_mu: pc_per_mu.unwrap_or(1000.0),
+        weakest_pc: charges.iter().map(|&(charge, ..)| charge).fold(f64::INFINITY, f64::min),
     };
     let found = electrometer::read(&table, frames.library, &around);
     table.finish();
     found
+}
+
+/// The charge of a pulse of each beam in pC, or of a frame without pulses; what it is the charge of, and the energy in MeV.
+fn charges(beams: &[NominalBeam], pc_per_mu: f64, frame_ms: Option<f64>) -> Vec<(f64, &'static str, f64)> {
+    let charges = beams.iter().filter_map(|beam| {
+        let (mu, of) = match beam.output {
+            Output::Pulses { mu_per_pulse, .. } => (mu_per_pulse, "pulse"),
+            Output::Continuous { mu_per_minute } => (mu_per_minute / 60_000.0 * frame_ms?, "frame"),
+        };
+        Some((mu * pc_per_mu, of, beam.energy_mev))
+    });
+    charges.collect()
 }
 
 /// Judges the charge of the largest and of the smallest beam against full scale and against the resolution of 1 pC.
@@ -139,14 +154,7 @@ fn judge_charge(
     beams: &[NominalBeam],
     frame_ms: Option<f64>,
 ) {
-    let charges = beams.iter().filter_map(|beam| {
-        let (mu, of) = match beam.output {
-            Output::Pulses { mu_per_pulse, .. } => (mu_per_pulse, "pulse"),
-            Output::Continuous { mu_per_minute } => (mu_per_minute / 60_000.0 * frame_ms?, "frame"),
-        };
-        Some((mu * pc_per_mu, of, beam.energy_mev))
-    });
-    let charges: Vec<_> = charges.collect();
+    let charges = charges(beams, pc_per_mu, frame_ms);
     let Some(&(largest, of, energy)) = charges.iter().max_by(|one, other| one.0.total_cmp(&other.0)) else { return };
     let least = FULL_SCALE_FACTOR * largest;
     if full_scale_pc < least {

@@ -1,9 +1,12 @@
 //! The plan of one field: what was prescribed, the set-up, and the monitor units twice, as people write it in TOML. A plan
 //! from another source (DICOM) is the same [`Plan`] without [`Places`].
 
+use beam_core::limits;
+use beam_core::units::Dose;
 use beam_core::wire::Docking;
 use toml::de::DeTable;
 
+use super::counts;
 use super::document::Document;
 use super::problem::Problem;
 use super::profile::DOCKINGS;
@@ -13,10 +16,10 @@ use super::reader::{Section, range};
 pub const TELLING_KEYS: &[&str] =
     &["field", "prescription-gy", "isodose-percent", "monitor-units", "monitor-units-check"];
 
-/// Two MU values agree when they are within this share of the larger, or within [`AGREEMENT_MU`].
-const AGREEMENT_SHARE: f64 = 0.01;
-/// See [`AGREEMENT_SHARE`].
-const AGREEMENT_MU: f64 = 1.0;
+/// A pulse larger than that of any machine: by it the two MU values may differ by the most that any machine allows.
+pub(super) const ANY_PULSE: Dose = Dose::from_micro_mu(1_000_000_000);
+/// Pulses that the gate can count in one delivery.
+const MOST_PULSES: u32 = 16_777_214;
 /// MU for one Gy at the maximum that any calibration and applicator factor can explain; 1 MU is near 1 cGy.
 const MU_PER_GY: (f64, f64) = (25.0, 400.0);
 
@@ -46,8 +49,12 @@ pub struct Plan {
     pub monitor_units: f64,
     /// The same from an independent calculation.
     pub monitor_units_check: f64,
-    /// Limit of the beam-on time in s, where the plan sets its own.
+    /// Limit of the beam-on time in s, where the plan sets its own; a plan in pulses must.
     pub time_limit_s: Option<f64>,
+    /// Most pulses by the gate's count, where the plan sets its own limit; never beside `pulses`.
+    pub pulse_limit: Option<u32>,
+    /// The number of pulses that is to be given, 1 to 20, where that ends the beam and the dose is what is expected of it.
+    pub pulses: Option<u32>,
     /// Where the values stand.
     pub places: Places,
 }
@@ -60,21 +67,51 @@ impl Plan {
         Problem::at(&self.file, place, what, fix)
     }
 
-    /// What does not fit together inside the plan: the two MU values, and MU against Gy. Applies to a plan of any source.
+    /// That the two MU values differ by more than pulses of this size allow, if they do.
+    pub(super) fn disagreement(&self, pulse: Dose) -> Option<Problem> {
+        let check = counts::dose_limit(self.monitor_units_check);
+        let apart = counts::dose_limit(self.monitor_units).minus(check).size();
+        let allowed = limits::tolerance(check, pulse);
+        if apart <= allowed {
+            return None;
+        }
+        let what = format!(
+            "`monitor-units` = {} and `monitor-units-check` = {} differ by {} MU, allowed are {}",
+            self.monitor_units,
+            self.monitor_units_check,
+            counts::mu(apart),
+            counts::mu(allowed)
+        );
+        let fix = "find which calculation is wrong; the two must agree within 1 % of the check, or within half a pulse of \
+                   the beam (1 MU at most), whichever is more";
+        Some(self.problem("monitor-units-check", what, fix))
+    }
+
+    /// That a plan in pulses lacks its time limit or sets a second limit of pulses, if it does.
+    fn against_pulses(&self) -> Vec<Problem> {
+        let Some(pulses) = self.pulses else { return Vec::new() };
+        let mut problems = Vec::new();
+        if self.time_limit_s.is_none() {
+            let what = format!("`pulses` = {pulses} without `time-limit-s`: a plan in pulses sets its own");
+            let fix = "add `time-limit-s =`, a little more than the time that the pulses take";
+            problems.push(self.problem("pulses", what, fix));
+        }
+        if let Some(limit) = self.pulse_limit {
+            let what = format!("`pulse-limit` = {limit} beside `pulses` = {pulses}, which is itself the limit");
+            problems.push(self.problem("pulse-limit", what, "remove `pulse-limit`"));
+        }
+        problems
+    }
+
+    /// What does not fit together inside the plan: the two MU values as far as that can be said without the machine, MU
+    /// against Gy, and what belongs to a plan in pulses. Applies to a plan of any source.
     #[must_use]
     pub fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let (mu, check) = (self.monitor_units, self.monitor_units_check);
-        let allowed = (AGREEMENT_SHARE * mu.max(check)).max(AGREEMENT_MU);
-        if (mu - check).abs() > allowed {
-            let what = format!(
-                "`monitor-units` = {mu} and `monitor-units-check` = {check} differ by {:.1} MU, allowed are {allowed:.1}",
-                (mu - check).abs()
-            );
-            let fix = "find which calculation is wrong; the two must agree within 1 % or 1 MU";
-            problems.push(self.problem("monitor-units-check", what, fix));
-        }
+        problems.extend(self.disagreement(ANY_PULSE));
+        problems.extend(self.against_pulses());
         let gy_at_maximum = self.prescription_gy * 100.0 / self.isodose_percent;
+        let mu = self.monitor_units;
         let mu_per_gy = mu / gy_at_maximum;
         if mu_per_gy < MU_PER_GY.0 || mu_per_gy > MU_PER_GY.1 {
             let what = format!(
@@ -123,6 +160,10 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Plan
     let monitor_units_check = top.number("monitor-units-check", range(0.5, 10_000.0, check));
     let limit = "beam-on time after which the time guard ends the beam";
     let time_limit_s = top.optional_number("time-limit-s", range(1.0, 7200.0, limit));
+    let limit = "pulses by the gate's count after which the time guard ends the beam; the gate counts no further";
+    let pulse_limit = top.optional_whole("pulse-limit", 1..=MOST_PULSES, limit);
+    let count = "pulses to be given, where their number ends the beam and not the dose; more are planned as a dose";
+    let pulses = top.optional_whole("pulses", 1..=20, count);
     let places = table.iter().filter_map(|(name, _)| {
         let key = *KEYS.iter().find(|key| **key == name.get_ref())?;
         let (line, column) = document.place(top.at(key));
@@ -142,6 +183,8 @@ fn read(file: &str, document: &Document<'_>, table: &DeTable<'_>) -> Option<Plan
         monitor_units: monitor_units?,
         monitor_units_check: monitor_units_check?,
         time_limit_s,
+        pulse_limit,
+        pulses,
         places,
     })
 }
@@ -158,4 +201,6 @@ const KEYS: &[&str] = &[
     "monitor-units",
     "monitor-units-check",
     "time-limit-s",
+    "pulse-limit",
+    "pulses",
 ];

@@ -2,6 +2,7 @@
 //! nobody treats by numbers that nobody has checked.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Files and what was in them; they are small, so they are kept whole.
@@ -15,6 +16,13 @@ impl Seal {
     #[must_use]
     pub fn of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
         Self { files: paths.into_iter().map(|path| (path.to_owned(), fs::read(path).ok())).collect() }
+    }
+
+    /// What is in the file at `path` now, kept as it is given.
+    pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let found = fs::read(path);
+        self.files.push((path.to_owned(), found.as_ref().ok().cloned()));
+        found
     }
 
     /// The first file that is no longer what it was, or is gone.

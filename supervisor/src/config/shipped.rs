@@ -57,9 +57,27 @@ pub const PLANS: &[ShippedFile] = shipped![
     "example-electrometer" "plans/example-electrometer-10gy.toml",
 ];
 
+/// Plans that are a number of pulses.
+pub const PLANS_IN_PULSES: &[ShippedFile] = shipped!["novac7" "plans/novac7-20-pulses.toml"];
+
+/// Profiles of no machine, whose two monitors differ in every number: for tests and campaigns, which would not see two
+/// calibrations mixed up that are alike.
+pub const TRIALS: &[ShippedFile] = shipped![
+    "trial-two-chambers" "trials/two-chambers.toml",
+    "trial-two-electrometers" "trials/two-electrometers.toml",
+];
+
+/// A plan for each trial.
+pub const TRIAL_PLANS: &[ShippedFile] = shipped![
+    "trial-two-chambers" "trials/plans/two-chambers.toml",
+    "trial-two-electrometers" "trials/plans/two-electrometers.toml",
+];
+
 /// The DBC files of electrometers that do not speak the bus contract, each under the path by which profiles name it.
-const DBC_FILES: &[(&str, &str)] =
-    &[("../can/example-electrometer.dbc", include_str!("../../../configs/can/example-electrometer.dbc"))];
+const DBC_FILES: &[(&str, &str)] = &[
+    ("../can/example-electrometer.dbc", include_str!("../../../configs/can/example-electrometer.dbc")),
+    ("../can/trial-electrometers.dbc", include_str!("../../../configs/can/trial-electrometers.dbc")),
+];
 
 fn parse(file: &ShippedFile) -> Option<Profile> {
     let library = |path: &str| {
@@ -92,4 +110,20 @@ pub fn demo_profile(machine: &str) -> Option<Profile> {
 #[must_use]
 pub fn plan(machine: &str) -> Option<Plan> {
     find(PLANS, machine).and_then(|file| parse_plan(file.file, file.text).ok())
+}
+
+/// The plan in pulses for `machine`, where there is one.
+#[must_use]
+pub fn plan_in_pulses(machine: &str) -> Option<Plan> {
+    find(PLANS_IN_PULSES, machine).and_then(|file| parse_plan(file.file, file.text).ok())
+}
+
+/// Every trial profile with its plan.
+#[must_use]
+pub fn trial_profiles() -> Vec<(Profile, Plan)> {
+    let one = |file: &ShippedFile| {
+        let plan = find(TRIAL_PLANS, file.machine)?;
+        parse(file).zip(parse_plan(plan.file, plan.text).ok())
+    };
+    TRIALS.iter().filter_map(one).collect()
 }

@@ -8,9 +8,9 @@ use beam_core::wire::Guard;
 use toml::de::DeTable;
 
 use super::document::Document;
-use super::load::read_text;
+use super::load::{Read, beside_by, text_by};
 use super::problem::Problem;
-use super::profile::{Profile, parse_profile};
+use super::profile::{Profile, parse_profile_with};
 use super::reader::Section;
 
 /// Keys at the top of a site file by which it is known to be one.
@@ -63,16 +63,17 @@ impl Site {
         std::iter::once(self.bus_a.as_str()).chain(self.bus_b.as_deref()).collect()
     }
 
-    /// The profile that this file names.
+    /// The profile that this file names; it and the DBC files that it names are read by `read`.
     ///
     /// # Errors
     /// Everything that is wrong with it; that it cannot be read is a problem of the line that names it.
-    pub fn load_profile(&self) -> Result<Profile, Vec<Problem>> {
-        let text = read_text(&self.profile).map_err(|problem| {
+    pub(super) fn load_profile(&self, read: Read<'_>) -> Result<Profile, Vec<Problem>> {
+        let text = text_by(&self.profile, read).map_err(|problem| {
             let what = format!("the profile {}: {}", problem.file, problem.what);
             vec![Problem::at(&self.file, self.profile_at, what, problem.fix)]
         })?;
-        parse_profile(&self.profile.display().to_string(), &text)
+        let file = self.profile.display().to_string();
+        parse_profile_with(&file, &text, &|path| beside_by(&file, path, read))
     }
 
     /// What of this file does not fit `profile`.

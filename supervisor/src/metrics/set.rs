@@ -132,6 +132,7 @@ impl Metrics {
             Trouble::ReceiveOverflow { lost } => self.guards.dropped[guard.index()].inc_by(u64::from(lost)),
             Trouble::ControllerOverrun => self.guards.overruns[guard.index()].inc(),
             Trouble::Malformed
+            | Trouble::BusError
             | Trouble::ErrorWarning
             | Trouble::ErrorPassive
             | Trouble::BusOff

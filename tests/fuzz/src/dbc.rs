@@ -49,6 +49,7 @@ pub fn dbc(data: &[u8]) {
         period_scale: 1,
         full_scale_pc: 250_000.0,
         pc_per_mu: 20_000.0,
+        weakest_pc: 60_000.0,
     };
     let found = match parse_electrometer(&text, TABLES[number], &around) {
         Ok(found) => found,

@@ -116,7 +116,7 @@ fn sound_plan(plan: &Plan) {
     assert!(within(plan.prescription_gy, 0.001, 40.0) && within(plan.isodose_percent, 50.0, 110.0), "{plan:?}");
     assert!(within(plan.monitor_units, 0.5, 10_000.0) && within(plan.energy_mev, 0.1, 25.5), "{plan:?}");
     let apart = (plan.monitor_units - plan.monitor_units_check).abs();
-    assert!(apart <= 1.0 || apart <= 0.01 * plan.monitor_units.max(plan.monitor_units_check), "{plan:?}");
+    assert!(apart <= 1.0 + 2e-6 || apart <= 0.01 * plan.monitor_units_check + 2e-6, "{plan:?}");
     assert!(plan.contradictions().is_empty(), "{plan:?}");
     // written out and read again it is the same plan
     let written = written(plan);
@@ -129,10 +129,12 @@ fn written(plan: &Plan) -> String {
         let codes = text.chars().map(|letter| format!("\\U{:08X}", u32::from(letter)));
         format!("\"{}\"", codes.collect::<String>())
     };
-    let limit = plan.time_limit_s.map_or_else(String::new, |limit| format!("time-limit-s = {limit:?}\n"));
+    let mut limits = plan.time_limit_s.map_or_else(String::new, |limit| format!("time-limit-s = {limit:?}\n"));
+    limits.extend(plan.pulse_limit.map(|limit| format!("pulse-limit = {limit}\n")));
+    limits.extend(plan.pulses.map(|pulses| format!("pulses = {pulses}\n")));
     format!(
         "field = {}\nmachine = {}\nenergy-mev = {:?}\napplicator = {}\ndocking = \"{}\"\nprescription-gy = {:?}\n\
-         isodose-percent = {:?}\nmonitor-units = {:?}\nmonitor-units-check = {:?}\n{limit}",
+         isodose-percent = {:?}\nmonitor-units = {:?}\nmonitor-units-check = {:?}\n{limits}",
         plan.field,
         quoted(&plan.machine),
         plan.energy_mev,
@@ -162,13 +164,30 @@ fn sound_order(profile: &Profile, plan: &Plan, text: &str) -> bool {
     let preset = first.dose_per_charge.dose(order.preset).micro_mu() as f64;
     let backup = second.dose_per_charge.dose(order.backup).micro_mu() as f64;
     assert!(preset <= planned + 2.0, "{preset} of {planned}: {plan:?}");
-    let margin = (planned * 0.1).min(40e6).max(order.pulse_dose.micro_mu() as f64 * 2.0);
-    assert!(backup <= planned + margin + 4.0, "{backup} of {planned}: {plan:?}");
+    let (check, pulse) = (plan.monitor_units_check * 1e6, order.pulse_dose.micro_mu() as f64);
+    let apart = (0.01 * check).max((pulse / 2.0).min(1e6));
+    assert!((planned - check).abs() <= apart + 2.0, "{planned} and {check}: {plan:?}");
+    let margin = (check * 0.1).min(40e6).max(pulse * 2.0);
+    assert!(backup <= check + apart + margin + 4.0, "{backup} of {check}: {plan:?}");
     assert!(backup > preset, "the backup stands behind the preset: {plan:?}");
     let expected_s = planned / order.dose_per_second.micro_mu() as f64;
     let limit_s = order.time_limit.nanos() as f64 / 1e9;
     assert!(limit_s > expected_s, "{limit_s} s for {expected_s} s: {plan:?}");
     assert!(plan.time_limit_s.is_some() || limit_s <= (expected_s * 1.2).max(expected_s + 6.0) + 1e-3, "{plan:?}");
+    match (profile.machine.beam, plan.pulses) {
+        (Beam::Continuous, _) => assert_eq!((order.pulse_limit, order.pulses), (u32::MAX, None), "{plan:?}"),
+        (Beam::Pulsed { .. }, Some(pulses)) => {
+            assert!((1..=20).contains(&pulses) && plan.time_limit_s.is_some(), "{plan:?}");
+            assert_eq!((order.pulse_limit, order.pulses), (pulses, Some(pulses)), "{plan:?}");
+            assert!((f64::from(pulses) * pulse - planned).abs() <= pulse / 2.0 + 2.0, "{plan:?}");
+        }
+        (Beam::Pulsed { .. }, None) => {
+            let needed = planned / pulse;
+            let most = if plan.pulse_limit.is_some() { 2.0 * needed + 2.0 } else { 1.25 * needed + 2.0 };
+            assert!((needed - 1e-3..=most).contains(&f64::from(order.pulse_limit)), "{plan:?} {order:?}");
+            assert_eq!(order.pulses, None);
+        }
+    }
     assert!(charge_for(Dose::from_micro_mu(1), first.dose_per_charge) <= order.expected_pulse[0]);
     assert_eq!(profile.applicators.get(&plan.applicator), Some(&order.set_up.applicator));
     true

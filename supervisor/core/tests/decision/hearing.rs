@@ -92,6 +92,7 @@ fn an_age_counts_from_the_last_frame_or_from_the_start_of_the_watch() {
 fn each_trouble_of_a_bus_is_a_fault_but_a_warning() {
     let faults = [
         (Trouble::Malformed, Some(Fault::Malformed)),
+        (Trouble::BusError, None),
         (Trouble::ErrorWarning, None),
         (Trouble::ErrorPassive, Some(Fault::ErrorPassive)),
         (Trouble::BusOff, Some(Fault::BusOff)),
