@@ -11,10 +11,12 @@ use beam_core::wire::Guard;
 use beam_drivers::sim::Injection;
 use serde::{Deserialize, Serialize};
 
+mod kind;
 mod signal;
 mod text;
 
-pub use signal::{Energy, Of, Percent, SIGNAL_KINDS, SmallDose};
+pub use kind::{OTHER_KINDS, SCENARIO_KINDS};
+pub use signal::{Energy, Of, Percent, SmallDose};
 
 /// From when a moment counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +67,22 @@ pub enum Part {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct OnBus(pub Bus);
+
+/// What a controller of the computer says of its bus, written as `error-warning`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Complaint {
+    /// It counts errors. That is no fault.
+    ErrorWarning,
+    /// It may no longer signal errors.
+    ErrorPassive,
+    /// It lost frames before the kernel saw them.
+    ControllerOverrun,
+    /// Its interface is down or gone.
+    InterfaceDown,
+    /// It received something that is no classic data frame.
+    Malformed,
+}
 
 /// Which frames, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -279,12 +297,42 @@ pub enum What {
         /// How much.
         mu: SmallDose,
     },
+    /// The pulse rate (without pulses: the dose rate) is so much of what the machine is built for, from now on.
+    Rate {
+        /// Of the nominal rate.
+        percent: Percent,
+    },
+    /// Pulses pass the gate once it says CLOSED or LATCHED, at the pulse rate, and then no more.
+    PulsesWhileClosed {
+        /// How many; without pulses, dose periods of beam.
+        pulses: u16,
+        /// How long after the gate closed the first one may come.
+        #[serde(rename = "after-ms", with = "text::millis")]
+        after: Span,
+        /// Whether the gate counts and reports them.
+        counted: bool,
+    },
+    /// The gate tells on one bus only later that it has closed, from now on.
+    GateTellsLate {
+        /// On which bus.
+        bus: OnBus,
+        /// By how much.
+        #[serde(rename = "by-ms", with = "text::millis")]
+        by: Span,
+    },
     /// The computer loses received frames of a bus, and says so.
     Overflow {
         /// Of which bus.
         bus: OnBus,
         /// How many.
         frames: u32,
+    },
+    /// A controller of the computer sends an error frame up, and is well otherwise.
+    ControllerSays {
+        /// Of which bus.
+        bus: OnBus,
+        /// What it says.
+        complaint: Complaint,
     },
     /// The kernel's stamps of received frames jump.
     StampStep {
@@ -329,75 +377,6 @@ impl Mishap {
         match self.at.after {
             Anchor::Pulse(pulse) => Some(u64::from(pulse)),
             Anchor::Start | Anchor::State(_) => None,
-        }
-    }
-}
-
-/// Kinds of mishaps beside the unit's own faults, by the names that tables show.
-pub const OTHER_KINDS: [&str; 21] = [
-    "frames-lost",
-    "frames-late",
-    "frames-repeated",
-    "frames-reordered",
-    "frames-corrupted",
-    "bus-off",
-    "bus-cut",
-    "babbling-node",
-    "guard-stalled",
-    "session-stalled",
-    "process-stalled",
-    "guard-died",
-    "session-died",
-    "process-died",
-    "restart",
-    "clock-step",
-    "clock-slew",
-    "operator-acts",
-    "operator-interrupts",
-    "operator-terminates",
-    "operator-at-button",
-];
-
-impl What {
-    /// The kind under which tables count it: the name of the unit's fault, or one of [`OTHER_KINDS`] or [`SIGNAL_KINDS`].
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        if let Some(signal) = self.signal() {
-            return signal::kind(signal);
-        }
-        match self {
-            Self::Unit(injection) => injection.name(),
-            Self::Lose(_) => "frames-lost",
-            Self::Late { .. } => "frames-late",
-            Self::Repeat(_) => "frames-repeated",
-            Self::Reorder(_) => "frames-reordered",
-            Self::Corrupt(_) => "frames-corrupted",
-            Self::BusOff { .. } => "bus-off",
-            Self::Cut { .. } => "bus-cut",
-            Self::Babble { .. } => "babbling-node",
-            Self::Stall { part, .. } => match part {
-                Part::Guard(_) => "guard-stalled",
-                Part::Session => "session-stalled",
-                Part::Process => "process-stalled",
-            },
-            Self::Die { part } => match part {
-                Part::Guard(_) => "guard-died",
-                Part::Session => "session-died",
-                Part::Process => "process-died",
-            },
-            Self::Restart { .. } => "restart",
-            Self::ClockStep { .. } => "clock-step",
-            Self::ClockSlew { .. } => "clock-slew",
-            Self::Operator(deed) => match deed {
-                Deed::Arm | Deed::Begin | Deed::Resume => "operator-acts",
-                Deed::Acknowledge | Deed::AcknowledgeAsOperator => "operator-acts",
-                Deed::Interrupt => "operator-interrupts",
-                Deed::Terminate => "operator-terminates",
-                Deed::ReleaseBeam | Deed::PressBeam => "operator-at-button",
-            },
-            Self::Overflow { .. } => "frames-overflowed",
-            Self::StampStep { .. } => "stamp-step",
-            _ => "signal",
         }
     }
 }

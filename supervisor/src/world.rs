@@ -102,9 +102,10 @@ impl World {
         let injections: Vec<_> = mishaps.iter().filter_map(injection_with_pulse).collect();
         let mut unit = Unit::new(unit, seed, &injections);
         for mishap in mishaps {
-            if let What::Unit(injection) = mishap.what {
-                unit.expect_damage(injection);
-            } else if let (Some(signal), Some(pulse)) = (mishap.what.signal(), mishap.with_pulse()) {
+            if mishap.what.damages_gate() {
+                unit.keep_sound_gate();
+            }
+            if let (Some(signal), Some(pulse)) = (mishap.what.signal(), mishap.with_pulse()) {
                 unit.expect(signal, pulse);
             }
         }

@@ -12,6 +12,10 @@ use beam_core::wire::{ChamberMode, ChamberStatus, dose_flag};
 use super::electrometer::{Measured, Speaks, Voice};
 use super::noise::Noise;
 
+pub use defects::{ChamberDefects, Spoil};
+
+mod defects;
+
 /// An electrometer and its chamber, as built and calibrated.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ChamberConfig {
@@ -44,81 +48,6 @@ pub struct ChamberFrames {
     pub dose_period: Span,
     /// A status at least this often.
     pub status_period: Span,
-}
-
-/// One thing that happens to one reading on its way to the bus.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Spoil {
-    /// A bit of the CRC is flipped.
-    Crc,
-    /// The alive counter leaps by five.
-    AliveJump,
-    /// Seven bytes arrive.
-    Short,
-    /// The frame arrives twice.
-    Twice,
-    /// The frame does not arrive.
-    Lost,
-}
-
-/// What is wrong with a chamber.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ChamberDefects {
-    /// Share of the charge that is measured: 1.0 when it is right.
-    pub response: f64,
-    /// The same for the next pulse (or dose period) only.
-    pub response_once: f64,
-    /// The charge stands still while pulses are counted.
-    pub charge_stuck: bool,
-    /// Charge and pulse count stand still while frames go on.
-    pub frozen: bool,
-    /// Every pulse (or dose period with beam) reads full scale.
-    pub full_scale: bool,
-    /// Every pulse (or dose period with beam) reads so many pC, whatever it is.
-    pub each_pulse: Option<f64>,
-    /// By what share the response changes in an hour.
-    pub drift_per_hour: f64,
-    /// Since when.
-    pub drifts_since: Ticks,
-    /// Nothing is sent.
-    pub silent: bool,
-    /// The alive counter stands still.
-    pub alive_stuck: bool,
-    /// Flags that are set, see [`dose_flag`].
-    pub flags: u8,
-    /// A current in pA that is measured as charge and not reported.
-    pub stray_picoamperes: f64,
-    /// A leakage in pA besides the healthy one, measured as charge and reported.
-    pub leakage_picoamperes: f64,
-    /// Share of the polarising voltage: 1.0 when it is right.
-    pub voltage: f64,
-    /// Fault bits of the status; any makes its mode FAULT.
-    pub faults: u16,
-    /// What happens to the next reading.
-    pub spoil: Option<Spoil>,
-}
-
-impl Default for ChamberDefects {
-    fn default() -> Self {
-        Self {
-            response: 1.0,
-            response_once: 1.0,
-            charge_stuck: false,
-            frozen: false,
-            full_scale: false,
-            each_pulse: None,
-            drift_per_hour: 0.0,
-            drifts_since: Ticks::ZERO,
-            silent: false,
-            alive_stuck: false,
-            flags: 0,
-            stray_picoamperes: 0.0,
-            leakage_picoamperes: 0.0,
-            voltage: 1.0,
-            faults: 0,
-            spoil: None,
-        }
-    }
 }
 
 /// A chamber, or the beam charge sensor.
@@ -222,6 +151,19 @@ impl Chamber {
         self.start_at(0, 0);
     }
 
+    /// It loses its power for a moment: every counter begins anew at 0, those of its frames too, and it reports itself at
+    /// once. What is wrong with it stays.
+    pub fn restart(&mut self, now: Ticks) {
+        self.clear_counters();
+        self.voice.begin_anew();
+        (self.last_pulse, self.pulse_is_new) = (0, false);
+        self.dose_due = now;
+        self.status_alive = 0;
+        if self.frames.status_id.is_some() {
+            self.status_due = now;
+        }
+    }
+
     /// Its counters stand here.
     pub fn start_at(&mut self, pulses: u16, charge: u32) {
         self.pulses = u64::from(pulses);
@@ -247,6 +189,9 @@ impl Chamber {
 
     /// A pulse of `mu` MU passed: measure it and send the reading at once.
     pub fn pulse(&mut self, now: Ticks, mu: f64, out: &mut impl FnMut(Bus, Frame)) {
+        if std::mem::take(&mut self.defects.skips_once) {
+            return;
+        }
         if !self.defects.frozen {
             self.pulses = self.pulses.wrapping_add(1);
         }
@@ -261,7 +206,7 @@ impl Chamber {
 
     /// Beam without pulses passed, `mu` MU since the last call: measure it. The next reading will tell.
     pub fn expose(&mut self, mu: f64) {
-        if self.whatever_comes().is_none() {
+        if self.whatever_comes().is_none() && !self.defects.skips_once {
             self.measure_beam(mu * self.defects.response_once, None);
         }
         self.beam_seen = true;
@@ -322,7 +267,8 @@ impl Chamber {
         self.drift(now);
         if std::mem::take(&mut self.beam_seen) {
             self.defects.response_once = 1.0;
-            if let Some(reading) = self.whatever_comes() {
+            let skips = std::mem::take(&mut self.defects.skips_once);
+            if let Some(reading) = self.whatever_comes().filter(|_| !skips) {
                 self.collect(reading);
             }
         }

@@ -3,11 +3,13 @@
 //! `fault` holds the names and what people read; this file holds the few kinds of damage that they come down to.
 
 use beam_core::frame::{Bus, Frame};
-use beam_core::units::Ticks;
+use beam_core::units::{Span, Ticks};
 use beam_core::wire::{Docking, Guard, dose_flag};
 
 use super::chamber::Spoil;
-use super::signal::Signal;
+use super::linac::RequestTold;
+use super::signal::{Share, Signal};
+use super::stray::Stray;
 use super::unit::Unit;
 
 /// By how many thousandths a slow gate clock is slow.
@@ -50,7 +52,12 @@ pub(super) enum ChamberFault {
     /// It reads this many hundredths of the charge.
     Reads(u8),
     ThreefoldOnce,
+    /// One pulse reads this many hundredths of its charge.
+    ReadsOnce(u8),
+    /// One pulse is neither measured nor counted.
+    SkipsOnce,
     Falls,
+    Restart,
     StrayCurrent,
     ReportsFault,
     Voltage,
@@ -63,13 +70,24 @@ pub(super) enum ChamberFault {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum GateFault {
     Silent(Bus),
+    /// It says for ever what it says now.
+    Frozen(Bus),
+    /// It shows so many pulses too many, or below zero too few.
+    Miscounts(Bus, i8),
+    /// It tells so many ms too late that it is no longer OPEN.
+    TellsLate(Bus, u16),
     Leaks,
+    Stray(Stray),
     CountsTwiceOnce,
     ClockSlow,
+    BeamOnStopped,
     Restart,
     StaleTimerDead(Guard),
+    /// Stale-after is so many times too long.
+    StaleTimerSlow(Guard, u8),
     LeaseDead(Guard),
     StateDead(Guard),
+    TripDead(Guard),
     LeaseOffByOne(Guard),
     HardwareInterlock,
 }
@@ -78,7 +96,7 @@ pub(super) enum GateFault {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LinacFault {
     /// The rate is this many hundredths of what it should be.
-    Rate(u32),
+    Rate(u16),
     /// Each pulse (or the dose rate) is this many hundredths of what it should be.
     Output(u16),
     Energy,
@@ -88,20 +106,31 @@ pub(super) enum LinacFault {
     Interlock(u16),
     Silent,
     RequestedEarly,
+    RequestTold(RequestTold),
 }
 
 impl Effect {
     /// Whether it is over in a moment. From the start on, nobody would notice it then.
     pub(super) const fn happens_once(self) -> bool {
-        matches!(self, Self::Chamber(_, ChamberFault::Spoil(_) | ChamberFault::Falls) | Self::Gate(GateFault::Restart))
+        match self {
+            Self::Chamber(_, fault) => {
+                matches!(fault, ChamberFault::Spoil(_) | ChamberFault::Falls | ChamberFault::Restart)
+            }
+            Self::Gate(fault) => matches!(fault, GateFault::Restart),
+            Self::BothChambers(_) | Self::Linac(_) | Self::Signal(_) => false,
+        }
     }
 
     /// Whether the gate itself is damaged, so that it is no judge of what it should have done.
     pub(super) const fn damages_gate(self) -> bool {
         match self {
             Self::Gate(GateFault::HardwareInterlock | GateFault::Silent(_)) => false,
+            // it says what is wrong and does what is right
+            Self::Gate(GateFault::Frozen(_) | GateFault::Miscounts(..) | GateFault::TellsLate(..)) => false,
+            Self::Gate(GateFault::BeamOnStopped) => false,
             Self::Gate(_) => true,
-            Self::Chamber(..) | Self::BothChambers(_) | Self::Linac(_) | Self::Signal(_) => false,
+            Self::Signal(signal) => signal.damages_gate(),
+            Self::Chamber(..) | Self::BothChambers(_) | Self::Linac(_) => false,
         }
     }
 }
@@ -113,6 +142,8 @@ pub enum Lie {
     None,
     /// It reads this many hundredths of the charge, or nothing at all.
     Low(u8),
+    /// One pulse reads this many hundredths of its charge; those after it are right.
+    LowOnce(u8),
     /// It reads too little, and says so in the same frame.
     Saturated,
     /// It reads too much.
@@ -135,8 +166,11 @@ impl Effect {
 impl ChamberFault {
     const fn lie(self) -> Lie {
         match self {
-            // a counter that falls has lost what it had
-            Self::Stuck | Self::Frozen | Self::Silent | Self::AliveStuck | Self::Falls => Lie::Low(0),
+            Self::Stuck | Self::Frozen | Self::Silent | Self::AliveStuck => Lie::Low(0),
+            // a counter that falls or begins anew has lost what it had
+            Self::Falls | Self::Restart => Lie::Low(0),
+            Self::ReadsOnce(percent) => Lie::LowOnce(percent),
+            Self::SkipsOnce => Lie::LowOnce(0),
             Self::Saturated => Lie::Saturated,
             Self::Reads(percent) => Lie::Low(percent),
             Self::FullScale | Self::ThreefoldOnce | Self::StrayCurrent | Self::Leakage => Lie::High,
@@ -155,7 +189,7 @@ impl Unit {
                 self.damage_chamber(Monitor::Second, fault, now, out);
             }
             Effect::Gate(fault) => self.damage_gate(fault, now, out),
-            Effect::Linac(fault) => self.damage_linac(fault),
+            Effect::Linac(fault) => self.damage_linac(fault, now, out),
             Effect::Signal(signal) => self.put_in(signal, now, out),
         }
     }
@@ -182,6 +216,9 @@ impl Unit {
             // two of them make it worse, never better
             ChamberFault::Reads(percent) => defects.response *= f64::from(percent) / 100.0,
             ChamberFault::ThreefoldOnce => defects.response_once = 3.0,
+            ChamberFault::ReadsOnce(percent) => defects.response_once = f64::from(percent) / 100.0,
+            ChamberFault::SkipsOnce => defects.skips_once = true,
+            ChamberFault::Restart => chamber.restart(now),
             // two pulses, so that the pulse that comes with it does not hide it
             ChamberFault::Falls => chamber.fall(2.0 * pulse_mu),
             ChamberFault::StrayCurrent => {
@@ -197,6 +234,7 @@ impl Unit {
     }
 
     fn damage_gate(&mut self, fault: GateFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let status = self.gate.status();
         let defects = self.gate.defects_mut();
         match fault {
             GateFault::Silent(bus) => {
@@ -206,13 +244,26 @@ impl Unit {
                     Bus::B => *b = true,
                 }
             }
+            GateFault::Frozen(bus) => self.gate.report_mut(bus).frozen = Some(status),
+            GateFault::Miscounts(bus, pulses) => self.gate.report_mut(bus).miscount = pulses,
+            GateFault::TellsLate(bus, millis) => {
+                self.put_in(Signal::TellsLate(bus, Span::from_millis(u64::from(millis))), now, out)
+            }
             GateFault::Leaks => defects.leaks = true,
+            GateFault::Stray(stray) => self.let_stray(stray, now),
             GateFault::CountsTwiceOnce => defects.counts_next_twice = true,
             GateFault::ClockSlow => defects.clock_slow_permille = CLOCK_SLOW_PERMILLE,
+            GateFault::BeamOnStopped => defects.beam_on_stopped = true,
             GateFault::Restart => self.gate.restart(now, out),
             GateFault::StaleTimerDead(guard) => defects.stale_timer_dead.insert(guard),
+            GateFault::StaleTimerSlow(guard, times) => {
+                if let Some(channel) = defects.stale_timer_times.get_mut(guard.index()) {
+                    *channel = times;
+                }
+            }
             GateFault::LeaseDead(guard) => defects.lease_comparator_dead.insert(guard),
             GateFault::StateDead(guard) => defects.state_decoder_dead.insert(guard),
+            GateFault::TripDead(guard) => defects.trip_latch_dead.insert(guard),
             GateFault::LeaseOffByOne(guard) => defects.lease_off_by_one.insert(guard),
             GateFault::HardwareInterlock => {
                 self.gate.set_hardware_interlock(now, true, out);
@@ -223,17 +274,22 @@ impl Unit {
         }
     }
 
-    fn damage_linac(&mut self, fault: LinacFault) {
+    fn damage_linac(&mut self, fault: LinacFault, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         let status = self.linac.status_mut();
         match fault {
-            LinacFault::Rate(percent) => self.linac.change_rate(percent),
-            LinacFault::Output(percent) => self.linac.set_output(f64::from(percent) / 100.0),
+            LinacFault::Rate(percent) => self.put_in(Signal::Rate(hundredths(percent)), now, out),
+            LinacFault::Output(percent) => self.put_in(Signal::Output(hundredths(percent)), now, out),
             LinacFault::Energy => status.energy = status.energy.saturating_add(30),
             LinacFault::Applicator => status.applicator = status.applicator.wrapping_add(1),
             LinacFault::Docking => status.docking = Docking::Undocked,
             LinacFault::Interlock(bits) => status.interlocks |= bits,
             LinacFault::Silent => self.linac.fall_silent(),
             LinacFault::RequestedEarly => self.console.force(),
+            LinacFault::RequestTold(told) => self.linac.tell_request(told),
         }
     }
+}
+
+fn hundredths(percent: u16) -> Share {
+    Share::thousandths_of_percent(i32::from(percent) * 1000)
 }

@@ -75,6 +75,11 @@ impl Voice {
         self.sent = self.sent.wrapping_add(4);
     }
 
+    /// Its counters are those of an electrometer that was just switched on.
+    pub(super) fn begin_anew(&mut self) {
+        (self.alive, self.sent) = (0, 0);
+    }
+
     /// Its counters go on to the next frame.
     pub(super) fn go_on(&mut self) {
         self.alive = next_alive(self.alive);

@@ -12,6 +12,9 @@ use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, NO_PULSE_LIMIT};
 use super::channel::{Channel, Standing};
 
 pub use super::channel::ChannelMemory;
+pub use defects::{Channels, GateDefects, ReportDefects};
+
+mod defects;
 
 /// PulseCount stops here.
 const PULSES_MAX: u32 = NO_PULSE_LIMIT - 1;
@@ -31,50 +34,6 @@ pub struct GateConfig {
     pub single_bus: bool,
 }
 
-/// A set of guards' channels, as a sum of [`Guard::bit`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Channels(u8);
-
-impl Channels {
-    /// Adds the channel of `guard`.
-    pub const fn insert(&mut self, guard: Guard) {
-        self.0 |= guard.bit();
-    }
-
-    /// Whether the channel of `guard` is in the set.
-    #[must_use]
-    pub const fn contains(self, guard: Guard) -> bool {
-        self.0 & guard.bit() != 0
-    }
-
-    /// Whether no channel is in the set.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-/// What is broken in the gate; the default is nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct GateDefects {
-    /// Channels whose permits never grow stale.
-    pub stale_timer_dead: Channels,
-    /// Channels whose leases, 0 included, stop nothing.
-    pub lease_comparator_dead: Channels,
-    /// Channels that read WITHHELD as PERMIT when the gate decides whether to open; taking up still works.
-    pub state_decoder_dead: Channels,
-    /// Channels that let one pulse more pass than was leased.
-    pub lease_off_by_one: Channels,
-    /// Pulses pass that the gate should have held. It does not count them.
-    pub leaks: bool,
-    /// The next pulse is counted twice.
-    pub counts_next_twice: bool,
-    /// No reports on bus A, on bus B.
-    pub silent: [bool; 2],
-    /// By how many thousandths the gate's clock is slow, 0 to 999.
-    pub clock_slow_permille: u16,
-}
-
 /// The gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
@@ -91,6 +50,8 @@ pub struct Gate {
     /// Beam-on time by the gate's clock, and up to when it is counted.
     beam_on: Span,
     counted_to: Ticks,
+    /// The last report with OPEN that is no longer true, and since when.
+    closed: Option<(GateStatus, Ticks)>,
     /// What was last reported of State, CloseCause, PulseCount.
     reported: Option<(GateState, CloseCause, u32)>,
     report_due: Ticks,
@@ -103,16 +64,7 @@ impl Gate {
     pub const fn new(config: GateConfig, now: Ticks, first_report: Ticks) -> Self {
         Self {
             config,
-            defects: GateDefects {
-                stale_timer_dead: Channels(0),
-                lease_comparator_dead: Channels(0),
-                state_decoder_dead: Channels(0),
-                lease_off_by_one: Channels(0),
-                leaks: false,
-                counts_next_twice: false,
-                silent: [false; 2],
-                clock_slow_permille: 0,
-            },
+            defects: GateDefects::SOUND,
             channels: [
                 Channel::new(Guard::Dose1),
                 Channel::new(Guard::Dose2),
@@ -132,6 +84,7 @@ impl Gate {
             },
             beam_on: Span::ZERO,
             counted_to: now,
+            closed: None,
             reported: Some((GateState::Closed, CloseCause::PermitWithheld, 0)),
             report_due: first_report,
             alive: [0; 2],
@@ -156,15 +109,22 @@ impl Gate {
         &self.defects
     }
 
+    /// What is wrong with the reports on one bus, to be changed.
+    pub(super) const fn report_mut(&mut self, bus: Bus) -> &mut ReportDefects {
+        let [a, b] = &mut self.defects.reports;
+        match bus {
+            Bus::A => a,
+            Bus::B => b,
+        }
+    }
+
     /// When the gate next has something to do of its own accord: a report, or a permit that grows stale.
     #[must_use]
     pub fn next(&self) -> Ticks {
-        let stale_after = self.by_own_clock(self.config.stale_after);
         Guard::ALL
             .iter()
             .zip(&self.channels)
-            .filter(|&(&guard, _)| !self.defects.stale_timer_dead.contains(guard))
-            .filter_map(|(_, channel)| channel.expires(stale_after))
+            .filter_map(|(&guard, channel)| channel.expires(self.stale_after(guard)?))
             .fold(self.report_due, Ticks::earlier)
     }
 
@@ -187,6 +147,7 @@ impl Gate {
         let counts_pulses = self.config.pulsed && self.config.pulse_lease;
         if let Some(channel) = self.channels.get_mut(guard.index())
             && channel.hear(now, frame, self.held, counts_pulses)
+            && !self.defects.trip_latch_dead.contains(guard)
         {
             self.tripped_by |= guard.bit();
         }
@@ -257,11 +218,18 @@ impl Gate {
         }
     }
 
+    /// How old a permit may become as this gate times it; none where it never grows stale.
+    fn stale_after(&self, guard: Guard) -> Option<Span> {
+        let GateDefects { stale_timer_dead, stale_timer_times, .. } = self.defects;
+        let times = stale_timer_times.get(guard.index()).copied().map_or(1, u64::from);
+        (!stale_timer_dead.contains(guard)).then(|| self.by_own_clock(self.config.stale_after.times(times)))
+    }
+
     fn expire(&mut self, now: Ticks) {
-        let stale_after = self.by_own_clock(self.config.stale_after);
-        for (guard, channel) in Guard::ALL.into_iter().zip(&mut self.channels) {
-            if !self.defects.stale_timer_dead.contains(guard) {
-                channel.expire(now, stale_after);
+        let limits = Guard::ALL.map(|guard| self.stale_after(guard));
+        for (limit, channel) in limits.into_iter().zip(&mut self.channels) {
+            if let Some(limit) = limit {
+                channel.expire(now, limit);
             }
         }
     }
@@ -284,7 +252,7 @@ impl Gate {
 
     /// BeamOnTime runs while OPEN and beam requested.
     fn count_beam_on(&mut self, now: Ticks) {
-        if self.status.state == GateState::Open && self.beam_requested {
+        if self.status.state == GateState::Open && self.beam_requested && !self.defects.beam_on_stopped {
             let passed = now.since(self.counted_to).nanos();
             let slow = u64::from(self.defects.clock_slow_permille.min(999));
             let lost = if slow == 0 { 0 } else { passed / 1000 * slow };
@@ -296,7 +264,11 @@ impl Gate {
     /// Judges the permits anew and reports when something changed or a report is due.
     fn settle(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         self.count_beam_on(now);
+        let before = self.status;
         (self.status.state, self.status.cause, self.status.closed_by) = self.judge();
+        if before.state == GateState::Open && self.status.state != GateState::Open {
+            self.closed = Some((before, now));
+        }
         let state = Some((self.status.state, self.status.cause, self.status.pulses));
         if state == self.reported && now < self.report_due {
             return;
@@ -305,10 +277,15 @@ impl Gate {
         self.report_due = now.after(self.by_own_clock(self.config.period));
         let [low, high, ..] = (self.beam_on.nanos() / 10_000_000).to_le_bytes();
         self.status.beam_on_centiseconds = u16::from_le_bytes([low, high]);
+        self.report(now, out);
+    }
+
+    fn report(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+        let GateDefects { silent, reports, .. } = self.defects;
         let buses: &[Bus] = if self.config.single_bus { &[Bus::A] } else { &[Bus::A, Bus::B] };
-        for ((&bus, alive), silent) in buses.iter().zip(&mut self.alive).zip(self.defects.silent) {
+        for (((&bus, alive), silent), report) in buses.iter().zip(&mut self.alive).zip(silent).zip(reports) {
             if !silent {
-                out(bus, self.status.encode(*alive));
+                out(bus, report.said(now, self.status, self.closed).encode(*alive));
                 *alive = next_alive(*alive);
             }
         }

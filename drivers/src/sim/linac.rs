@@ -9,6 +9,7 @@ use beam_core::wire::{Docking, LinacStatus, interlock_bit};
 
 use super::chamber::seconds;
 use super::noise::Noise;
+use super::signal::Share;
 
 /// The beam, as the machine makes it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -58,9 +59,22 @@ pub struct SetUp {
     pub applicator: u8,
 }
 
+/// What the status says of the console's request for beam.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestTold {
+    /// What is so.
+    Truly,
+    /// Always this, whatever is so.
+    Stuck(bool),
+    /// The other thing each time, whatever is so.
+    Flickering,
+}
+
 /// The linac.
 #[derive(Clone, Debug)]
 pub struct Linac {
+    /// The beam as the machine is built for, and as it is made now.
+    nominal: Beam,
     beam: Beam,
     output_noise: f64,
     /// Factor on the dose of every pulse and on the dose rate, 1.0 when it is right.
@@ -69,6 +83,8 @@ pub struct Linac {
     slot_due: Ticks,
     bus: Bus,
     status: LinacStatus,
+    request_told: RequestTold,
+    /// The last status as it was sent.
     status_sent: Option<LinacStatus>,
     status_period: Span,
     status_due: Ticks,
@@ -90,6 +106,7 @@ impl Linac {
         let SetUp { docking, energy, applicator } = set_up;
         let status = LinacStatus { docking, energy, applicator, pulse_rate: decihertz(&beam), interlocks: 0 };
         Self {
+            nominal: beam,
             beam,
             output_noise,
             output: 1.0,
@@ -97,6 +114,7 @@ impl Linac {
             slot_due,
             bus,
             status,
+            request_told: RequestTold::Truly,
             status_sent: None,
             status_period,
             status_due,
@@ -140,16 +158,35 @@ impl Linac {
 
     /// Sends the status when it is due or changed.
     pub fn advance(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
-        let changed = self.status_sent.is_some() && self.status_sent != Some(self.status);
+        let told_before = self.status_sent.is_some_and(|sent| sent.beam_requested());
+        let changed = self.status_sent.is_some_and(|sent| sent != self.told(told_before));
         if self.status_due > now && !changed {
             return;
         }
+        let status = self.told(!told_before);
         self.status_due = now.after(self.status_period);
-        self.status_sent = Some(self.status);
+        self.status_sent = Some(status);
         if !self.silent {
-            out(self.bus, self.status.encode(self.status_alive));
+            out(self.bus, status.encode(self.status_alive));
             self.status_alive = next_alive(self.status_alive);
         }
+    }
+
+    /// The status as it is sent; `flickering` is what a request that flickers shows.
+    const fn told(&self, flickering: bool) -> LinacStatus {
+        let requested = match self.request_told {
+            RequestTold::Truly => self.status.beam_requested(),
+            RequestTold::Stuck(requested) => requested,
+            RequestTold::Flickering => flickering,
+        };
+        let mut told = self.status;
+        set_request(&mut told, requested);
+        told
+    }
+
+    /// What the status says of the request from now on.
+    pub const fn tell_request(&mut self, told: RequestTold) {
+        self.request_told = told;
     }
 
     /// Whether the console asks for beam.
@@ -160,11 +197,7 @@ impl Linac {
 
     /// The console asks for beam, or no longer.
     pub const fn set_beam_requested(&mut self, requested: bool) {
-        if requested {
-            self.status.interlocks |= interlock_bit::BEAM_REQUESTED;
-        } else {
-            self.status.interlocks &= !interlock_bit::BEAM_REQUESTED;
-        }
+        set_request(&mut self.status, requested);
     }
 
     /// What is sensed, to be changed.
@@ -182,15 +215,25 @@ impl Linac {
         self.output = factor;
     }
 
-    /// The pulse rate becomes `percent` of what it was; without pulses, the dose rate.
-    pub fn change_rate(&mut self, percent: u32) {
-        match &mut self.beam {
-            Beam::Pulses { period, .. } => {
-                *period = Span::from_nanos(period.times(100).nanos() / u64::from(percent.max(1)));
+    /// The pulse rate becomes `share` of what the machine is built for; without pulses, the dose rate.
+    pub fn set_rate(&mut self, share: Share) {
+        let thousandths = u64::try_from(share.as_thousandths_of_percent()).unwrap_or(0).max(1);
+        self.beam = match self.nominal {
+            Beam::Pulses { period, mu_per_pulse } => {
+                let period = Span::from_nanos(period.times(100_000).nanos() / thousandths);
+                Beam::Pulses { period, mu_per_pulse }
             }
-            Beam::Continuous { .. } => self.output *= f64::from(percent) / 100.0,
-        }
+            Beam::Continuous { mu_per_second } => Beam::Continuous { mu_per_second: mu_per_second * share.factor() },
+        };
         self.status.pulse_rate = decihertz(&self.beam);
+    }
+}
+
+const fn set_request(status: &mut LinacStatus, requested: bool) {
+    if requested {
+        status.interlocks |= interlock_bit::BEAM_REQUESTED;
+    } else {
+        status.interlocks &= !interlock_bit::BEAM_REQUESTED;
     }
 }
 
@@ -246,16 +289,53 @@ mod tests {
         assert_eq!((said.pulse_rate, said.energy, said.applicator), (100, 90, 17));
     }
 
+    /// Whether each status that was sent in so many ms says that beam is requested.
+    fn requests_told(linac: &mut Linac, millis: u64) -> Vec<bool> {
+        let mut told = Vec::new();
+        let until = linac.status_due.after(Span::from_millis(millis));
+        while linac.status_due <= until {
+            let due = linac.status_due;
+            linac.advance(due, &mut |_, frame| {
+                told.push(LinacStatus::decode(&frame).expect("a status").beam_requested());
+            });
+        }
+        told
+    }
+
     #[test]
-    fn a_changed_rate_changes_the_grid_or_the_dose_rate() {
+    fn a_request_that_lies_is_told_every_period_and_leaves_the_truth_alone() {
+        for (told, expected) in [
+            (RequestTold::Truly, [true; 3]),
+            (RequestTold::Stuck(false), [false; 3]),
+            (RequestTold::Stuck(true), [true; 3]),
+            (RequestTold::Flickering, [true, false, true]),
+        ] {
+            let mut linac = linac(0.0);
+            linac.set_beam_requested(true);
+            linac.tell_request(told);
+            assert_eq!(requests_told(&mut linac, 100), expected, "{told:?}");
+            assert!(linac.beam_requested());
+            linac.set_beam_requested(false);
+            let now = linac.status_due;
+            let mut at_once = 0;
+            linac.advance(Ticks::from_nanos(now.nanos() - 1), &mut |_, _| at_once += 1);
+            assert_eq!(at_once, u32::from(told == RequestTold::Truly), "{told:?}: only what shows is told at once");
+        }
+    }
+
+    #[test]
+    fn a_changed_rate_changes_the_grid_or_the_dose_rate_and_can_be_set_right() {
+        let share = |percent: i32| Share::thousandths_of_percent(percent * 1000);
         let mut pulsed = linac(0.0);
-        pulsed.change_rate(250);
+        pulsed.set_rate(share(250));
         assert_eq!(pulsed.beam, Beam::Pulses { period: Span::from_millis(40), mu_per_pulse: 5.0 });
         assert_eq!(pulsed.status.pulse_rate, 250);
+        pulsed.set_rate(share(100));
+        assert_eq!((pulsed.beam, pulsed.status.pulse_rate), (pulsed.nominal, 100));
         let tube = Beam::Continuous { mu_per_second: 2.0 };
         let mut tube = Linac::new(tube, 0.0, SET_UP, Bus::A, Span::from_millis(50), 3);
         assert!(!tube.take_slot(Ticks::from_nanos(u64::MAX - 1)));
-        tube.change_rate(40);
+        tube.set_rate(share(40));
         assert!((tube.stretch_mu(Span::from_secs(10)) - 8.0).abs() < 1e-9);
     }
 }

@@ -16,6 +16,7 @@
 //! | `electrometer` | how a reading becomes a frame: by the bus contract, or as another electrometer sends it |
 //! | `linac` | pulse train or kV beam, set-up as sensed; `console` is the beam request |
 //! | `fault` | faults by name; `effect` is what each does; `signal` is what changes by a number |
+//! | `stray` | pulses through a gate that says it is closed |
 //! | `unit` | all of it on virtual time: [`Unit`] |
 //! | `realtime` | a [`Unit`] in a thread behind socket pairs: [`RealTimeUnit`] |
 //!
@@ -36,6 +37,7 @@ mod linac;
 mod noise;
 mod realtime;
 mod signal;
+mod stray;
 mod unit;
 
 pub use chamber::{Chamber, ChamberConfig, ChamberDefects, ChamberFrames, Spoil};
@@ -43,9 +45,10 @@ pub use config::{BeamCharge, Periods, UnitConfig};
 pub use effect::Lie;
 pub use electrometer::Speaks;
 pub use fault::{Injection, UnknownFault};
-pub use gate::{ChannelMemory, Channels, Gate, GateConfig, GateDefects, permit_bus};
-pub use linac::{Beam, Linac, SetUp};
+pub use gate::{ChannelMemory, Channels, Gate, GateConfig, GateDefects, ReportDefects, permit_bus};
+pub use linac::{Beam, Linac, RequestTold, SetUp};
 pub use noise::Noise;
 pub use realtime::{Handle, RealTimeUnit};
 pub use signal::{Instrument, Share, Signal};
+pub use stray::Stray;
 pub use unit::{Truth, Unit};

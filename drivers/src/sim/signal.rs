@@ -5,9 +5,11 @@
 
 use beam_core::frame::{Bus, Frame};
 use beam_core::units::{Span, Ticks};
+use beam_core::wire::GateState;
 
 use super::chamber::Chamber;
-use super::effect::Effect;
+use super::effect::{Effect, Lie};
+use super::stray::{Stray, Straying};
 use super::unit::Unit;
 
 /// A share in thousandths of a percent, so that it compares exactly.
@@ -72,6 +74,70 @@ pub enum Signal {
     Hold(Span),
     /// So many micro-MU reach the patient and the chambers outside every pulse.
     Leak(u32),
+    /// The pulse rate is this share of what the machine is built for; without pulses, the dose rate.
+    Rate(Share),
+    /// Pulses pass the gate once it is not open, and then no more.
+    Stray(Stray),
+    /// The gate tells by so much too late on one bus that it is no longer OPEN.
+    TellsLate(Bus, Span),
+}
+
+impl Signal {
+    /// What becomes of the readings of monitor 1 and monitor 2.
+    #[must_use]
+    pub fn lies(self) -> [Lie; 2] {
+        let (which, lie) = match self {
+            Self::Reads(which, share) => (which, Lie::of_share(share)),
+            // it may have lost what it had, or show anything
+            Self::ClearCounters(which)
+            | Self::Clips(which, _)
+            | Self::Counts(which, _)
+            | Self::DriftPerHour(which, _) => (which, Lie::Low(0)),
+            Self::Output(_) | Self::Rate(_) | Self::Voltage(..) | Self::Energy(_) | Self::Pause(_) => {
+                return [Lie::None; 2];
+            }
+            Self::Hold(_) | Self::Leak(_) | Self::Stray(_) | Self::TellsLate(..) => return [Lie::None; 2],
+        };
+        match which {
+            Instrument::Monitor1 => [lie, Lie::None],
+            Instrument::Monitor2 => [Lie::None, lie],
+            Instrument::Monitors => [lie, lie],
+            Instrument::BeamCharge => [Lie::None; 2],
+        }
+    }
+
+    /// Whether it befalls the sensor of the beam's own charge.
+    #[must_use]
+    pub const fn befalls_beam_charge(self) -> bool {
+        match self {
+            Self::Reads(which, _)
+            | Self::Clips(which, _)
+            | Self::Counts(which, _)
+            | Self::Voltage(which, _)
+            | Self::DriftPerHour(which, _)
+            | Self::ClearCounters(which) => matches!(which, Instrument::BeamCharge),
+            Self::Output(_) | Self::Rate(_) | Self::Energy(_) | Self::Pause(_) | Self::Hold(_) => false,
+            Self::Leak(_) | Self::Stray(_) | Self::TellsLate(..) => false,
+        }
+    }
+
+    /// Whether the gate itself is damaged, so that what it lets pass is no measure of the supervisor.
+    #[must_use]
+    pub const fn damages_gate(self) -> bool {
+        matches!(self, Self::Stray(_))
+    }
+}
+
+impl Lie {
+    /// What an instrument does that reads this share of the charge.
+    fn of_share(share: Share) -> Self {
+        let thousandths = share.as_thousandths_of_percent();
+        match u8::try_from((thousandths / 1000).max(0)) {
+            _ if thousandths == 100_000 => Self::None,
+            Ok(percent @ 0..100) => Self::Low(percent),
+            Ok(_) | Err(_) => Self::High,
+        }
+    }
 }
 
 impl Unit {
@@ -127,6 +193,9 @@ impl Unit {
             Signal::Pause(lasting) => self.paused_until = now.after(lasting),
             Signal::Hold(lasting) => self.hold(now, lasting, out),
             Signal::Leak(micro_mu) => self.leak(f64::from(micro_mu) * 1e-6),
+            Signal::Rate(share) => self.linac.set_rate(share),
+            Signal::Stray(stray) => self.let_stray(stray, now),
+            Signal::TellsLate(bus, late) => self.gate.report_mut(bus).late = late,
             Signal::Reads(which, share) => self.each(which, now, out, |chamber| {
                 let defects = chamber.defects_mut();
                 (defects.response, defects.each_pulse) = (share.factor(), None);
@@ -148,6 +217,13 @@ impl Unit {
             }),
             Signal::ClearCounters(which) => self.each(which, now, out, Chamber::clear_counters),
         }
+    }
+
+    /// Pulses will pass the gate once it is not open.
+    pub(super) fn let_stray(&mut self, stray: Stray, now: Ticks) {
+        let mut straying = Straying::new(stray, self.config.periods.dose);
+        straying.look(now, self.gate_state() == GateState::Open);
+        self.straying = Some(straying);
     }
 
     fn each(&mut self, which: Instrument, now: Ticks, out: &mut impl FnMut(Bus, Frame), change: impl Fn(&mut Chamber)) {

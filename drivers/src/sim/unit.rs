@@ -17,6 +17,9 @@ use super::fault::Injection;
 use super::gate::{Gate, GateConfig};
 use super::linac::{Beam, Linac};
 use super::noise::Noise;
+use super::stray::Straying;
+
+mod beam;
 
 /// After how many gate periods a fault happens that is over in a moment, when it is asked for before the beam: late
 /// enough for everyone to have heard a first frame.
@@ -64,6 +67,8 @@ pub struct Unit {
     pub(super) paused_until: Ticks,
     /// The linac holds its own gate closed until then.
     pub(super) hold_until: Option<Ticks>,
+    /// What passes a gate that is not open.
+    pub(super) straying: Option<Straying>,
     /// What is to come, the first one first.
     pending: Vec<(Effect, u32)>,
     started: usize,
@@ -131,6 +136,7 @@ impl Unit {
             console: Console::new(config.request_after, config.request_hold),
             paused_until: Ticks::ZERO,
             hold_until: None,
+            straying: None,
             pending: Vec::new(),
             started: 0,
             due: Ticks::ZERO,
@@ -170,7 +176,7 @@ impl Unit {
         if let Some(reference) = &mut self.reference {
             reference.receive(now, bus, frame, &mut |_, _| {});
         }
-        self.look_at_console(now, out);
+        self.look_at_gate(now, out);
         self.due = self.next_due();
     }
 
@@ -214,11 +220,15 @@ impl Unit {
         }
     }
 
-    /// The gate is going to be damaged by [`Unit::strike`]: a sound one is kept beside it from now on, to judge it by.
-    pub fn expect_damage(&mut self, injection: Injection) {
-        if injection.effect().damages_gate() && self.reference.is_none() {
-            self.reference = Some(self.gate.clone());
-        }
+    /// The gate is going to be damaged: a sound one is kept beside it from now on, to judge it by.
+    pub fn keep_sound_gate(&mut self) {
+        self.reference.get_or_insert_with(|| self.gate.clone());
+    }
+
+    /// Whether beam that nobody asked for passes the closed gate, or is about to.
+    #[must_use]
+    pub fn is_straying(&self) -> bool {
+        self.straying.is_some_and(|straying| straying.is_under_way())
     }
 
     /// Pulses fired since power-up; without pulses, dose periods of beam.
@@ -268,7 +278,7 @@ impl Unit {
         if let Some(reference) = &mut self.reference {
             reference.advance(now, &mut |_, _| {});
         }
-        self.look_at_console(now, out);
+        self.look_at_gate(now, out);
         if self.linac.take_slot(now) {
             self.slot(now, out);
         }
@@ -294,15 +304,24 @@ impl Unit {
         if let Some(until) = self.hold_until {
             due = due.earlier(until);
         }
+        // a pulse waits for its slot
+        if let (Beam::Continuous { .. }, Some(straying)) = (self.config.beam, &self.straying)
+            && let Some(at) = straying.next(self.counted_to)
+        {
+            due = due.earlier(at);
+        }
         if let Some(&(effect, 0)) = self.pending.get(self.started) {
             due = due.earlier(self.before_beam(effect));
         }
         due
     }
 
-    /// The console looks at the gate, and gate and linac learn what it wants.
-    fn look_at_console(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
+    /// Console and stray beam look at the gate; gate and linac learn what the console wants.
+    fn look_at_gate(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         let open = self.gate.status().state == GateState::Open;
+        if let Some(straying) = &mut self.straying {
+            straying.look(now, open);
+        }
         let leased = open && self.gate.leases().iter().all(|&lease| lease > 0);
         let requested = self.console.look(now, open, leased);
         if requested != self.linac.beam_requested() {
@@ -312,76 +331,6 @@ impl Unit {
                 reference.set_beam_requested(now, requested);
             }
             self.linac.advance(now, out);
-        }
-    }
-
-    /// A slot of the grid: a pulse is fired if it may be, or leaks.
-    fn slot(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
-        if !self.may_fire(now) && !self.gate.defects().leaks {
-            return;
-        }
-        // the faults that start with this pulse may be what keeps it from being fired
-        self.start_faults_of_pulse(self.truth.pulses + 1, now, out);
-        let permitted = self.may_fire(now);
-        if !permitted && !self.gate.defects().leaks {
-            return;
-        }
-        let mu = self.linac.pulse_mu();
-        self.truth.pulses += 1;
-        self.truth.mu += mu;
-        self.truth.last_pulse_mu = mu;
-        let sound = self.reference.as_ref().unwrap_or(&self.gate);
-        if sound.status().state != GateState::Open {
-            self.truth.pulses_while_closed += 1;
-        } else if !sound.lets_pulse() {
-            self.truth.pulses_beyond_lease += 1;
-        }
-        if permitted {
-            self.gate.fire(now, out);
-        }
-        if let Some(reference) = &mut self.reference {
-            reference.fire(now, &mut |_, _| {});
-        }
-        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
-            chamber.pulse(now, mu, out);
-        }
-    }
-
-    fn may_fire(&self, now: Ticks) -> bool {
-        self.paused_until <= now && self.gate.lets_pulse() && self.linac.beam_requested()
-    }
-
-    /// Counts the beam since the last call; nothing changed in between.
-    fn count_beam(&mut self, now: Ticks) {
-        let began = std::mem::replace(&mut self.counted_to, now);
-        let stretch = now.since(began);
-        if stretch == Span::ZERO {
-            return;
-        }
-        match self.config.beam {
-            Beam::Pulses { .. } => {
-                if self.gate.status().state == GateState::Open && self.linac.beam_requested() {
-                    self.truth.beam_on = self.truth.beam_on.plus(stretch);
-                }
-            }
-            Beam::Continuous { .. } => {
-                if self.may_fire(began) || self.gate.defects().leaks {
-                    self.continuous_beam(stretch);
-                }
-            }
-        }
-    }
-
-    fn continuous_beam(&mut self, stretch: Span) {
-        let mu = self.linac.stretch_mu(stretch);
-        self.truth.mu += mu;
-        self.truth.beam_on = self.truth.beam_on.plus(stretch);
-        let sound = self.reference.as_ref().unwrap_or(&self.gate);
-        if !sound.lets_pulse() {
-            self.truth.beam_on_while_closed = self.truth.beam_on_while_closed.plus(stretch);
-        }
-        for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
-            chamber.expose(mu);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The words for signals that change by a number: percentages, energies, instruments.
 
-use beam_drivers::sim::{Instrument, Share, Signal};
+use beam_drivers::sim::{Instrument, Lie, Share, Signal, Stray};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::What;
@@ -45,6 +45,14 @@ impl<'de> Deserialize<'de> for Energy {
 /// A small dose in MU, down to a millionth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SmallDose(pub u32);
+
+impl SmallDose {
+    /// So many MU, 0 to 1000.
+    #[must_use]
+    pub fn of_mu(mu: f64) -> Self {
+        Self(within((mu * 1e6).clamp(0.0, 1e9), 0.0, 1e9).and_then(|micro| u32::try_from(micro).ok()).unwrap_or(0))
+    }
+}
 
 impl Serialize for SmallDose {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,23 +102,6 @@ impl TryFrom<String> for Of {
     }
 }
 
-/// Kinds of mishaps that scenarios use and no campaign draws, by the names that tables show.
-pub const SIGNAL_KINDS: [&str; 13] = [
-    "output-changed",
-    "instrument-reads",
-    "instrument-clips",
-    "instrument-reads-counts",
-    "voltage-read-back",
-    "energy-sensed",
-    "response-drifts",
-    "counters-cleared",
-    "linac-pauses",
-    "gate-held",
-    "beam-leaks",
-    "frames-overflowed",
-    "stamp-step",
-];
-
 impl What {
     /// The signal of the treatment unit that changes, where it is one.
     #[must_use]
@@ -127,24 +118,40 @@ impl What {
             Self::Pause { lasting } => Signal::Pause(lasting),
             Self::Hold { lasting } => Signal::Hold(lasting),
             Self::Leak { mu } => Signal::Leak(mu.0),
+            Self::Rate { percent } => Signal::Rate(percent.0),
+            Self::PulsesWhileClosed { pulses, after, counted } => Signal::Stray(Stray { pulses, after, counted }),
+            Self::GateTellsLate { bus, by } => Signal::TellsLate(bus.0, by),
             _ => return None,
         })
     }
-}
 
-/// The kind under which tables count a signal.
-pub(super) const fn kind(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Output(_) => "output-changed",
-        Signal::Reads(..) => "instrument-reads",
-        Signal::Clips(..) => "instrument-clips",
-        Signal::Counts(..) => "instrument-reads-counts",
-        Signal::Voltage(..) => "voltage-read-back",
-        Signal::Energy(_) => "energy-sensed",
-        Signal::DriftPerHour(..) => "response-drifts",
-        Signal::ClearCounters(_) => "counters-cleared",
-        Signal::Pause(_) => "linac-pauses",
-        Signal::Hold(_) => "gate-held",
-        Signal::Leak(_) => "beam-leaks",
+    /// Whether the gate itself is damaged, so that what it lets pass is no measure of the supervisor.
+    #[must_use]
+    pub const fn damages_gate(&self) -> bool {
+        match (self, self.signal()) {
+            (Self::Unit(injection), _) => injection.damages_gate(),
+            (_, Some(signal)) => signal.damages_gate(),
+            (_, None) => false,
+        }
+    }
+
+    /// What becomes of the readings of monitor 1 and monitor 2.
+    #[must_use]
+    pub fn lies(&self) -> [Lie; 2] {
+        match (self, self.signal()) {
+            (Self::Unit(injection), _) => injection.lies(),
+            (_, Some(signal)) => signal.lies(),
+            (_, None) => [Lie::None; 2],
+        }
+    }
+
+    /// Whether it befalls the sensor of the beam's own charge.
+    #[must_use]
+    pub const fn befalls_beam_charge(&self) -> bool {
+        match (self, self.signal()) {
+            (Self::Unit(injection), _) => injection.befalls_beam_charge(),
+            (_, Some(signal)) => signal.befalls_beam_charge(),
+            (_, None) => false,
+        }
     }
 }

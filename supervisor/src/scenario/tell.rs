@@ -242,6 +242,17 @@ fn words(what: &What) -> String {
         What::Pause { lasting } => format!("the linac makes no pulse for {} ms", millis(*lasting)),
         What::Hold { lasting } => format!("the linac holds its gate closed for {} ms", millis(*lasting)),
         What::Leak { mu } => format!("{} MU arrive outside every pulse", f64::from(mu.0) / 1e6),
+        What::Rate { percent: share } => format!("the rate of the beam is {} % of what it should be", percent(share)),
+        What::PulsesWhileClosed { pulses, after, counted } => {
+            let count = if *counted { "counts" } else { "does not count" };
+            format!("{pulses} pulses pass the gate {} ms after it closed, and it {count} them", millis(*after))
+        }
+        What::GateTellsLate { bus, by } => {
+            format!("the gate tells {} ms too late on bus {} that it has closed", millis(*by), String::from(*bus))
+        }
+        What::ControllerSays { bus, complaint } => {
+            format!("the computer's controller of bus {} says {complaint:?}", String::from(*bus))
+        }
         What::Overflow { bus, frames } => {
             format!("the computer loses {frames} frames of bus {} and says so", String::from(*bus))
         }

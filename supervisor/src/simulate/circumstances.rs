@@ -1,11 +1,12 @@
 //! What may be asked of the supervisor under the mishaps of a run: which chamber can be believed, whether the gate is still a
 //! gate, and how much later than usual a message may come.
 
+use beam_core::state::State;
 use beam_core::units::Span;
 use beam_drivers::sim::Lie;
 
 use super::draw::Drawn;
-use crate::mishap::{Anchor, Deed, Mishap, Part, Receiver, What};
+use crate::mishap::{Anchor, Complaint, Deed, Mishap, Part, Receiver, What};
 
 /// A lie of one chamber.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,8 @@ pub struct Circumstances {
     pub clock_is_wrong: bool,
     /// How much faster than nominal a beam without pulses may run.
     pub rate_factor: f64,
+    /// Dose outside every pulse that nobody can hold back, in MU.
+    pub leaked_mu: f64,
     /// The mishaps.
     pub mishaps: Vec<Mishap>,
 }
@@ -49,6 +52,7 @@ impl Circumstances {
             permits_are_hindered: false,
             clock_is_wrong: false,
             rate_factor: 1.0,
+            leaked_mu: 0.0,
             mishaps: drawn.mishaps.clone(),
         };
         for mishap in &drawn.mishaps {
@@ -57,24 +61,35 @@ impl Circumstances {
         around
     }
 
-    fn add(&mut self, mishap: &Mishap) {
-        match mishap.what {
-            What::Unit(injection) => {
-                let from = match mishap.at.after {
-                    Anchor::Pulse(pulse) => u64::from(pulse),
-                    Anchor::Start | Anchor::State(_) => 0,
-                };
-                for (lies, lie) in self.lies.iter_mut().zip(injection.lies()) {
-                    if lie != Lie::None {
-                        lies.push(Lying { from, lie });
-                    }
-                }
-                self.beam_charge_is_honest &= !injection.befalls_beam_charge();
-                self.gate_is_damaged |= injection.damages_gate();
-                if matches!(injection.name(), "output-high" | "rate-high") {
-                    self.rate_factor = 2.5;
-                }
+    /// What a mishap does to readings and gate.
+    fn add_damage(&mut self, mishap: &Mishap) {
+        self.gate_is_damaged |= mishap.what.damages_gate();
+        self.beam_charge_is_honest &= !mishap.what.befalls_beam_charge();
+        let from = match mishap.at.after {
+            Anchor::Pulse(pulse) => u64::from(pulse),
+            // what befalls a chamber after the only delivery leaves its readings of it as they were
+            Anchor::State(State::Complete | State::Tripped) if !self.has_second_delivery() => return,
+            Anchor::Start | Anchor::State(_) => 0,
+        };
+        for (lies, lie) in self.lies.iter_mut().zip(mishap.what.lies()) {
+            if lie != Lie::None {
+                lies.push(Lying { from, lie });
             }
+        }
+    }
+
+    fn add(&mut self, mishap: &Mishap) {
+        self.add_damage(mishap);
+        match mishap.what {
+            What::Unit(injection) => match injection.name() {
+                "output-high" | "rate-high" => self.rate_factor *= 2.5,
+                "rate-fast" => self.rate_factor *= 1.5,
+                _ => {}
+            },
+            What::Output { percent } | What::Rate { percent } => self.rate_factor *= percent.0.factor().max(1.0),
+            What::Leak { mu } => self.leaked_mu += f64::from(mu.0) * 1e-6,
+            What::Reads { .. } | What::ClearCounters { .. } => {}
+            What::PulsesWhileClosed { .. } | What::GateTellsLate { .. } => {}
             What::Lose(_) | What::Late { .. } | What::Repeat(_) | What::Reorder(_) | What::Corrupt(_) => {
                 self.is_calm = false;
                 self.permits_are_hindered = true;
@@ -94,7 +109,7 @@ impl Circumstances {
             }
             What::Operator(_) => self.is_calm = false,
             What::StampStep { .. } => {}
-            // signals that change by a number, and overflows: a campaign draws none, scenarios judge them by themselves
+            // a controller in trouble, and what no campaign draws: scenarios judge that by themselves
             _ => self.is_calm = false,
         }
     }
@@ -136,6 +151,7 @@ impl Circumstances {
             What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
             What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
             What::StampStep { .. } => true,
+            What::ControllerSays { complaint, .. } => complaint == Complaint::ErrorWarning,
             _ => false,
         })
     }

@@ -8,10 +8,12 @@ use beam_core::wire::{
     GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, PERMIT_DOSE1, PERMIT_DOSE2,
     PERMIT_INTERLOCK, PERMIT_TIME,
 };
-use beam_drivers::sim::{Injection, Noise};
+use beam_drivers::sim::{Injection, Instrument, Noise, Share};
 
 use crate::describe::mu;
-use crate::mishap::{Anchor, Deed, Frames, Mishap, Moment, OTHER_KINDS, OnBus, Part, Receiver, What};
+use crate::mishap::{
+    Anchor, Complaint, Deed, Frames, Mishap, Moment, OTHER_KINDS, Of, OnBus, Part, Percent, Receiver, SmallDose, What,
+};
 use crate::prepared::Prepared;
 
 /// The stream of numbers that draws a run; the simulated unit uses the small ones.
@@ -25,7 +27,15 @@ const QUICK: Span = Span::from_millis(10);
 const MOST_TENTHS: u32 = 60;
 
 /// Kinds that show only after many pulses or seconds: every other time they meet a plan that is long enough.
-const SLOW_TO_SHOW: [&str; 4] = ["rate-slow", "mon2-low-6-percent", "gate-clock-slow", "mon1-charge-without-pulses"];
+const SLOW_TO_SHOW: [&str; 7] = [
+    "rate-slow",
+    "rate-half",
+    "rate-changed",
+    "instrument-reads",
+    "mon2-low-6-percent",
+    "gate-clock-slow",
+    "mon1-charge-without-pulses",
+];
 
 /// What may befall a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +89,8 @@ pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
     // without pulses the unit counts dose periods of beam, ten in a tenth of a second
     let counted = if matches!(prepared.machine.beam, Beam::Continuous) { pulses * 10 } else { pulses };
     let begins = if is_slow { counted / 8 } else { counted + 2 };
-    let scene = Scene { pulses: counted, begins, period: period(&prepared) };
+    let pulse_mu = mu(prepared.order.pulse_dose);
+    let scene = Scene { pulses: counted, begins, is_slow, period: period(&prepared), pulse_mu };
     let mishaps = kinds.into_iter().map(|kind| scene.mishap(&mut draw, kind)).collect();
     Drawn { seed, prepared, pulses, mishaps }
 }
@@ -138,18 +149,76 @@ fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
 
 /// What a mishap is drawn for.
 struct Scene {
+    /// Planned pulses; without pulses, dose periods of beam.
     pulses: u32,
     /// A fault of the unit begins before this pulse.
     begins: u32,
+    /// It must begin early, because it is slow to show.
+    is_slow: bool,
     period: Span,
+    /// Dose of a pulse in MU.
+    pulse_mu: f64,
 }
 
 impl Scene {
     fn mishap(&self, draw: &mut Noise, kind: &'static str) -> Mishap {
         if let Ok(injection) = kind.parse::<Injection>() {
-            return Mishap::unit(injection, draw.below(self.begins));
+            let at =
+                if AT_REST.contains(&injection) && draw.below(2) == 0 { self.at_rest(draw) } else { self.with(draw) };
+            return Mishap { at, what: What::Unit(injection) };
         }
-        let at = match draw.below(20) {
+        let at = match kind {
+            // what an instrument does begins with a pulse, so that the oracle knows with which
+            "output-changed" | "rate-changed" | "instrument-reads" | "pulses-while-closed" | "gate-tells-late" => {
+                self.with(draw)
+            }
+            "counters-cleared" if draw.below(2) == 0 => self.with(draw),
+            "counters-cleared" => self.at_rest(draw),
+            "beam-leaks" => self.after_end(draw),
+            "bus-cut" | "bus-off" if draw.below(2) == 0 => {
+                let pulse = self.last(draw).saturating_sub(1);
+                self.moment(draw, Anchor::Pulse(pulse), self.period)
+            }
+            _ => self.anywhere(draw),
+        };
+        Mishap { at, what: self.what(draw, kind) }
+    }
+
+    /// With a pulse; every fourth time with the last planned one, or one of the two after it.
+    fn with(&self, draw: &mut Noise) -> Moment {
+        let early = self.is_slow || draw.below(4) > 0;
+        let pulse = if early { draw.below(self.begins) } else { self.last(draw) };
+        Moment { after: Anchor::Pulse(pulse), delay: Span::ZERO }
+    }
+
+    /// The last planned pulse, or one of the two after it: a plan ends between two pulses.
+    fn last(&self, draw: &mut Noise) -> u32 {
+        self.pulses + draw.below(3)
+    }
+
+    /// While no beam is on.
+    fn at_rest(&self, draw: &mut Noise) -> Moment {
+        let (state, within) = match draw.below(8) {
+            0 => (State::Ready, 5),
+            1..=2 => (State::Proving, 700),
+            3 => (State::Armed, 60),
+            4..=6 => (State::Complete, 500),
+            _ => (State::Tripped, 500),
+        };
+        self.moment(draw, Anchor::State(state), Span::from_millis(within))
+    }
+
+    fn after_end(&self, draw: &mut Noise) -> Moment {
+        let state = match draw.below(8) {
+            0 => State::Interrupted,
+            1..=2 => State::Tripped,
+            _ => State::Complete,
+        };
+        self.moment(draw, Anchor::State(state), Span::from_millis(500))
+    }
+
+    fn anywhere(&self, draw: &mut Noise) -> Moment {
+        match draw.below(20) {
             0 => self.moment(draw, Anchor::Start, Span::from_millis(200)),
             1..=3 => self.moment(draw, Anchor::State(State::Proving), Span::from_millis(700)),
             4 => self.moment(draw, Anchor::State(State::Armed), Span::from_millis(60)),
@@ -161,8 +230,7 @@ impl Scene {
                 let within = if draw.below(2) == 0 { Span::from_millis(3) } else { self.period };
                 self.moment(draw, Anchor::Pulse(pulse), within)
             }
-        };
-        Mishap { at, what: self.what(draw, kind) }
+        }
     }
 
     fn moment(&self, draw: &mut Noise, after: Anchor, within: Span) -> Moment {
@@ -182,8 +250,8 @@ impl Scene {
             "frames-repeated" => What::Repeat(self.frames(draw)),
             "frames-reordered" => What::Reorder(self.frames(draw)),
             "frames-corrupted" => What::Corrupt(self.frames(draw)),
-            "bus-off" => What::BusOff { bus, lasting: self.lasting(draw, 300) },
-            "bus-cut" => What::Cut { bus, lasting: self.lasting(draw, 300) },
+            "bus-off" => What::BusOff { bus, lasting: self.outage(draw) },
+            "bus-cut" => What::Cut { bus, lasting: self.outage(draw) },
             "babbling-node" => What::Babble {
                 bus,
                 id: *one_of(draw, &[0x000, 0x000, 0x7F0, PERMIT_DOSE1, PERMIT_INTERLOCK, GATE_STATUS, MON1_DOSE]),
@@ -206,8 +274,42 @@ impl Scene {
             }
             "operator-interrupts" => What::Operator(Deed::Interrupt),
             "operator-terminates" => What::Operator(Deed::Terminate),
-            _ => What::Operator(*one_of(draw, &[Deed::PressBeam, Deed::ReleaseBeam])),
+            "operator-at-button" => What::Operator(*one_of(draw, &[Deed::PressBeam, Deed::ReleaseBeam])),
+            "controller-warns" => What::ControllerSays { bus, complaint: Complaint::ErrorWarning },
+            "controller-complains" => What::ControllerSays { bus, complaint: *one_of(draw, &COMPLAINTS) },
+            kind => self.signal(draw, kind, bus),
         }
+    }
+
+    /// What changes by a number.
+    fn signal(&self, draw: &mut Noise, kind: &str, bus: OnBus) -> What {
+        match kind {
+            "output-changed" => What::Output { percent: percent(80 + draw.below(46)) },
+            "rate-changed" => {
+                let named = draw.below(3) == 0;
+                What::Rate { percent: percent(if named { *one_of(draw, &RATES) } else { 30 + draw.below(271) }) }
+            }
+            "instrument-reads" => What::Reads { of: Of(*one_of(draw, &INSTRUMENTS)), percent: percent(draw.below(95)) },
+            "counters-cleared" => What::ClearCounters { of: Of(*one_of(draw, &INSTRUMENTS)) },
+            "beam-leaks" => What::Leak { mu: self.small_dose(draw) },
+            "pulses-while-closed" => What::PulsesWhileClosed {
+                pulses: *one_of(draw, &[1, 1, 2, 3, 5, 10, 20]),
+                after: if draw.below(2) == 0 { Span::ZERO } else { self.lasting(draw, 1000) },
+                counted: draw.below(4) > 0,
+            },
+            _ => What::GateTellsLate { bus, by: self.lasting(draw, 500) },
+        }
+    }
+
+    /// 2 % to 95 % of a pulse, and every third time one to twenty pulses.
+    fn small_dose(&self, draw: &mut Noise) -> SmallDose {
+        let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(1901) };
+        SmallDose::of_mu(self.pulse_mu * f64::from(hundredths) / 100.0)
+    }
+
+    /// How long a bus is away: half of the time long enough to be missed.
+    fn outage(&self, draw: &mut Noise) -> Span {
+        if draw.below(2) == 0 { Span::from_millis(u64::from(20 + draw.below(981))) } else { self.lasting(draw, 300) }
     }
 
     fn frames(&self, draw: &mut Noise) -> Frames {
@@ -250,3 +352,21 @@ const STEPS: [i64; 8] = [1_000, 20_000, 100_000, 3_600_000_000, -1_000, -20_000,
 
 /// Speeds of the computer's clock in millionths: what a time service does, and what a broken one does.
 const SLEWS: [i32; 8] = [100, -100, 500, -500, 100_000, -100_000, 1_000_000, -1_000_000];
+
+/// Faults that can befall a unit at rest as well.
+const AT_REST: [Injection; 4] =
+    [Injection::GateRestart, Injection::Mon1Restart, Injection::Mon2Restart, Injection::BeamChargeRestart];
+
+const INSTRUMENTS: [Instrument; 4] =
+    [Instrument::Monitor1, Instrument::Monitor2, Instrument::Monitors, Instrument::BeamCharge];
+
+/// Rates in percent of nominal on both sides of where a guard warns, trips, or runs out of time.
+const RATES: [u32; 10] = [45, 49, 52, 55, 84, 88, 119, 121, 150, 190];
+
+/// What a controller says that is no mere warning.
+const COMPLAINTS: [Complaint; 4] =
+    [Complaint::ErrorPassive, Complaint::ControllerOverrun, Complaint::InterfaceDown, Complaint::Malformed];
+
+fn percent(whole: u32) -> Percent {
+    Percent(Share::thousandths_of_percent(i32::try_from(whole * 1000).unwrap_or(i32::MAX)))
+}

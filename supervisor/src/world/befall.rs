@@ -1,7 +1,7 @@
 //! What befalls the world: each mishap at its moment, what it leaves behind for a while, and its end.
 
 use beam_core::fault::{Fault, FaultSet};
-use beam_core::frame::{Frame, Trouble};
+use beam_core::frame::{Bus, Frame, Trouble};
 use beam_core::note::Input;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
@@ -11,7 +11,7 @@ use super::bus::Sender;
 use super::fate::{Babbler, Damage, End};
 use super::host::{Host, Stopped};
 use super::{World, index};
-use crate::mishap::{Deed, Part, What};
+use crate::mishap::{Complaint, Deed, Part, What};
 use crate::wiring::{hears, permit_bus};
 
 impl World {
@@ -24,7 +24,8 @@ impl World {
         }
         while let Some(end) = self.fate.next_end(now) {
             match end {
-                End::Disturbances => {}
+                // whoever sends looks at the time by itself
+                End::Disturbances | End::Off => {}
                 End::Cut(bus) => self.wires[index(bus)].cut(false),
                 End::Slew => self.clock.slew(now, 0),
                 End::Down => self.start_again(),
@@ -53,11 +54,8 @@ impl World {
             What::Corrupt(frames) => self.fate.disturb(now, Damage::Corrupt, frames),
             What::BusOff { bus, lasting } => {
                 self.fate.off_until[index(bus.0)] = now.after(lasting);
-                for guard in Guard::ALL {
-                    if !hears(guard, bus.0, &self.machine).is_empty() {
-                        self.turn(guard, &Input::Trouble { bus: bus.0, trouble: Trouble::BusOff });
-                    }
-                }
+                self.fate.ends_at(now.after(lasting), End::Off);
+                self.trouble(bus.0, Trouble::BusOff);
             }
             What::Cut { bus, lasting } => {
                 self.wires[index(bus.0)].cut(true);
@@ -80,20 +78,23 @@ impl World {
             What::Operator(Deed::PressBeam) => self.unit.request_beam(true),
             What::Operator(Deed::ReleaseBeam) => self.unit.request_beam(false),
             What::Operator(deed) => self.deeds.push_back(deed),
-            What::Overflow { bus, frames } => {
-                for guard in Guard::ALL {
-                    if !hears(guard, bus.0, &self.machine).is_empty() {
-                        let trouble = Trouble::ReceiveOverflow { lost: frames };
-                        self.turn(guard, &Input::Trouble { bus: bus.0, trouble });
-                    }
-                }
-            }
+            What::Overflow { bus, frames } => self.trouble(bus.0, Trouble::ReceiveOverflow { lost: frames }),
+            What::ControllerSays { bus, complaint } => self.trouble(bus.0, trouble(complaint)),
             What::StampStep { by } => self.stamp_offset = self.stamp_offset.saturating_add(by.saturating_mul(1000)),
             signal => {
                 if let Some(signal) = signal.signal() {
                     let wires = &mut self.wires;
                     self.unit.change(now, signal, &mut |bus, frame| wires[index(bus)].put(now, Sender::Outside, frame));
                 }
+            }
+        }
+    }
+
+    /// A controller of the computer says something of its bus to everyone who listens there.
+    fn trouble(&mut self, bus: Bus, trouble: Trouble) {
+        for guard in Guard::ALL {
+            if !hears(guard, bus, &self.machine).is_empty() {
+                self.turn(guard, &Input::Trouble { bus, trouble });
             }
         }
     }
@@ -155,5 +156,15 @@ const fn stopped(part: Part) -> Stopped {
         Part::Guard(guard) => Stopped { guards: guard.bit(), session: false },
         Part::Session => Stopped { guards: 0, session: true },
         Part::Process => Stopped { guards: 15, session: true },
+    }
+}
+
+const fn trouble(complaint: Complaint) -> Trouble {
+    match complaint {
+        Complaint::ErrorWarning => Trouble::ErrorWarning,
+        Complaint::ErrorPassive => Trouble::ErrorPassive,
+        Complaint::ControllerOverrun => Trouble::ControllerOverrun,
+        Complaint::InterfaceDown => Trouble::InterfaceDown,
+        Complaint::Malformed => Trouble::Malformed,
     }
 }

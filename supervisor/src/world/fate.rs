@@ -52,6 +52,7 @@ pub(super) struct Babbler {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
     Disturbances,
+    Off,
     Cut(Bus),
     Slew,
     Down,

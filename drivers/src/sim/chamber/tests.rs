@@ -203,3 +203,40 @@ fn a_stuck_alive_counter_makes_repeats() {
         sent.iter().filter(|frame| frame.id == MON1_DOSE).map(|frame| receiver.accept(frame)).collect();
     assert!(arrivals[1..].iter().all(|&arrival| arrival == Arrival::Repeat));
 }
+
+#[test]
+fn a_pulse_that_is_skipped_is_neither_counted_nor_told() {
+    let mut chamber = chamber(CONFIG);
+    let before = (chamber.counter, chamber.pulses);
+    chamber.defects_mut().skips_once = true;
+    chamber.pulse(Ticks::ZERO, 5.0, &mut |_, _| panic!("nothing is told"));
+    assert_eq!((chamber.counter, chamber.pulses), before);
+    assert_eq!(pulse(&mut chamber).1, 1, "the next one is");
+}
+
+#[test]
+fn a_restart_begins_every_counter_anew_and_reports_at_once() {
+    let mut chamber = chamber(CONFIG);
+    run(&mut chamber, Span::from_millis(95));
+    pulse(&mut chamber);
+    let now = Ticks::ZERO.after(Span::from_millis(95));
+    chamber.restart(now);
+    assert_eq!(chamber.next(), now);
+    let mut sent = Vec::new();
+    chamber.advance(now, &mut |_, frame| sent.push(frame));
+    let reading = readings(&sent)[0];
+    assert_eq!((reading.pulses, reading.charge.raw()), (0, 0));
+    assert!(sent.len() == 2 && sent.iter().all(|frame| frame.data[1] & 15 == 0));
+}
+
+#[test]
+fn a_restart_from_the_upper_half_of_the_counter_reads_as_a_rise() {
+    for (charge, falls) in [(3_000_000_000, false), (1_000_000_000, true)] {
+        let mut chamber = chamber(CONFIG);
+        chamber.start_at(7, charge);
+        let before = sent_counter(chamber.counter);
+        chamber.restart(Ticks::ZERO);
+        let change = sent_counter(chamber.counter).since(before).picocoulombs();
+        assert_eq!(change < 0, falls, "{change}");
+    }
+}

@@ -164,3 +164,109 @@ fn no_frame_whatever_disturbs_the_gate() {
         assert!(!bench.gate.lets_pulse() || bench.now < Ticks::from_nanos(25_000_000));
     }
 }
+
+/// What the reports on a bus say, after each of which came with the next alive counter and a right CRC.
+fn said_on(bench: &Bench, bus: Bus) -> Vec<GateStatus> {
+    let mut receiver = beam_core::frame::Receiver::new();
+    let of_bus = bench.sent.iter().filter(|(other, _)| *other == bus);
+    of_bus
+        .map(|(_, frame)| {
+            assert_eq!(receiver.accept(frame), beam_core::frame::Arrival::Fresh { lost: 0 });
+            GateStatus::decode(frame).expect("a report")
+        })
+        .collect()
+}
+
+#[test]
+fn a_frozen_report_says_the_same_for_ever_in_good_frames_on_its_bus_only() {
+    let mut bench = Bench::open(CONFIG, 5);
+    bench.fire();
+    bench.gate.report_mut(Bus::A).frozen = Some(bench.gate.status());
+    bench.sent.clear();
+    bench.fire();
+    bench.all(PermitState::Tripped, 7, 5);
+    bench.wait(Span::from_millis(20));
+    let [frozen, true_one] = [Bus::A, Bus::B].map(|bus| said_on(&bench, bus));
+    assert_eq!(frozen.len(), true_one.len());
+    assert!(frozen.iter().all(|said| (said.state, said.pulses) == (GateState::Open, 1)));
+    assert_eq!(true_one.last().map(|said| (said.state, said.pulses)), Some((GateState::Latched, 2)));
+}
+
+#[test]
+fn a_miscount_shows_on_one_bus_once_a_pulse_was_counted() {
+    for (miscount, shown) in [(1, 3), (-1, 1)] {
+        let mut bench = Bench::open(CONFIG, 5);
+        bench.gate.report_mut(Bus::B).miscount = miscount;
+        bench.sent.clear();
+        bench.wait(Span::from_millis(10));
+        assert!(said_on(&bench, Bus::B).iter().all(|said| said.pulses == 0));
+        bench.fire();
+        bench.fire();
+        let last = [Bus::A, Bus::B].map(|bus| said_on(&bench, bus).last().map(|said| said.pulses));
+        assert_eq!(last, [Some(2), Some(shown)]);
+        assert_eq!(bench.gate.status().pulses, 2);
+    }
+}
+
+#[test]
+fn a_late_report_says_open_for_so_long_after_the_gate_closed() {
+    for state in [PermitState::Tripped, PermitState::Withheld] {
+        let mut bench = Bench::open(CONFIG, 5);
+        bench.gate.report_mut(Bus::A).late = Span::from_millis(13);
+        bench.sent.clear();
+        bench.send(Guard::Dose2, state, 7, 5);
+        bench.wait(Span::from_millis(12));
+        assert!(said_on(&bench, Bus::A).iter().all(|said| said.state == GateState::Open));
+        assert!(said_on(&bench, Bus::B).iter().all(|said| said.state != GateState::Open));
+        bench.wait(Span::from_millis(6));
+        let last = [Bus::A, Bus::B].map(|bus| said_on(&bench, bus).last().copied());
+        assert_eq!(last[0], last[1]);
+        assert!(last[0].is_some_and(|said| said.state != GateState::Open));
+    }
+}
+
+#[test]
+fn a_stopped_beam_on_time_stands_still_and_everything_else_goes_on() {
+    let mut bench = Bench::open(CONFIG, 5);
+    bench.gate.set_beam_requested(bench.now, true);
+    bench.wait(Span::from_millis(12));
+    bench.gate.count_beam_on(bench.now);
+    bench.gate.defects_mut().beam_on_stopped = true;
+    bench.wait(Span::from_millis(12));
+    assert_eq!((bench.judged(), bench.gate.beam_on), (OPEN, Span::from_millis(12)));
+    bench.wait(Span::from_millis(5));
+    assert_eq!(bench.judged(), closed(CloseCause::PermitStale, 15));
+}
+
+#[test]
+fn a_slow_stale_timer_lets_its_channel_grow_older_and_no_other() {
+    for (times, guard) in [(2, Guard::Dose2), (4, Guard::Time)] {
+        let mut bench = Bench::open(CONFIG, 5);
+        bench.gate.defects_mut().stale_timer_times[guard.index()] = times;
+        let right = Span::from_millis(25).times(u64::from(times));
+        while bench.now < Ticks::ZERO.after(right) {
+            for other in Guard::ALL.into_iter().filter(|&other| other != guard) {
+                bench.send(other, PermitState::Permit, 7, 5);
+            }
+            bench.wait(Span::from_millis(5));
+        }
+        assert_eq!(bench.judged(), OPEN, "{guard:?}");
+        bench.wait(Span::from_millis(1));
+        assert_eq!(bench.judged(), closed(CloseCause::PermitStale, guard.bit()));
+        bench.wait(Span::from_millis(30));
+        assert_eq!(bench.judged(), closed(CloseCause::PermitStale, 15), "the other channels are sound");
+    }
+}
+
+#[test]
+fn a_dead_trip_latch_closes_and_does_not_latch_on_its_channel_only() {
+    for guard in Guard::ALL {
+        let mut bench = Bench::open(CONFIG, 5);
+        bench.gate.defects_mut().trip_latch_dead.insert(guard);
+        bench.send(guard, PermitState::Tripped, 7, 5);
+        assert_eq!(bench.judged(), closed(CloseCause::PermitWithheld, guard.bit()));
+        let other = if guard == Guard::Time { Guard::Dose1 } else { Guard::Time };
+        bench.send(other, PermitState::Tripped, 7, 5);
+        assert_eq!(bench.judged(), (GateState::Latched, CloseCause::PermitTripped, other.bit()));
+    }
+}

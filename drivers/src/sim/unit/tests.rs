@@ -231,3 +231,6 @@ fn one_bus_or_two_and_a_beam_charge_sensor() {
 
 #[path = "fault_tests.rs"]
 mod faults;
+
+#[path = "stray_tests.rs"]
+mod strays;

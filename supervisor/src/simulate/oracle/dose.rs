@@ -98,6 +98,12 @@ impl DoseWatch {
             // how many pulses it takes to be found out
             let seen_after = match lying.lie {
                 Lie::None | Lie::High => continue,
+                // what one pulse lacks comes on top of what the guard lets pass, and a pulse has its noise
+                Lie::LowOnce(percent) => {
+                    let lacking = 1.0 + PULSES_NOISE - f64::from(percent) / 100.0;
+                    allowed = allowed.max(limit + beyond + lacking * self.pulse * around.rate_factor);
+                    continue;
+                }
                 Lie::Saturated => 1,
                 // a pulse at a third of its size is one too many where the charge of the beam is measured
                 Lie::Low(0..33) if around.beam_charge_is_honest => 1,
@@ -221,6 +227,6 @@ impl DoseWatch {
             hindered + MEAN_NOISE * (self.window as f64).sqrt() + SUM_NOISE * (self.pulses().max(1) as f64).sqrt();
         let last = self.pulses.saturating_sub(self.window)..self.pulses;
         let excess: f64 = last.map(|before| self.excess[((before + 1) % WINDOW) as usize]).sum();
-        first.min(second) + excess + noise * self.pulse
+        first.min(second) + excess + noise * self.pulse + around.leaked_mu
     }
 }

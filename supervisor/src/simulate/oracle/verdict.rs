@@ -32,7 +32,7 @@ const AT_ONCE: (u64, f64) = (4, 0.2);
 
 /// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
 /// take longer than some plans to show.
-const MAY_COMPLETE: [Injection; 33] = [
+const MAY_COMPLETE: [Injection; 59] = [
     Injection::DuplicateFrame,
     Injection::LostFrame,
     Injection::BothLow6,
@@ -44,6 +44,15 @@ const MAY_COMPLETE: [Injection; 33] = [
     Injection::BeamChargeHigh,
     Injection::BeamChargeFrozen,
     Injection::BeamChargeCrc,
+    Injection::BeamChargeMissesPulse,
+    Injection::BeamChargeHalfPulse,
+    Injection::BeamChargeSkipsPulse,
+    Injection::BeamChargeRestart,
+    // one pulse is less than what chambers may differ by as long as pulses come
+    Injection::Mon1MissesPulse,
+    Injection::Mon1HalfPulse,
+    Injection::Mon2MissesPulse,
+    Injection::Mon2HalfPulse,
     Injection::Mon1Leakage,
     Injection::Mon2Leakage,
     Injection::Mon2Low6Percent,
@@ -52,6 +61,13 @@ const MAY_COMPLETE: [Injection; 33] = [
     Injection::RateHigh,
     Injection::RateLow,
     Injection::RateSlow,
+    Injection::RateFast,
+    Injection::RateHalf,
+    Injection::RequestAlwaysTold,
+    Injection::RequestFlickers,
+    // it shows only when the gate closes
+    Injection::GateTellsLateA,
+    Injection::GateTellsLateB,
     Injection::GateLeaks,
     Injection::GateLeaseOffByOne,
     Injection::BeamRequestedEarly,
@@ -59,6 +75,18 @@ const MAY_COMPLETE: [Injection; 33] = [
     Injection::GateStaleTimerDeadDose2,
     Injection::GateStaleTimerDeadTime,
     Injection::GateStaleTimerDeadInterlock,
+    Injection::GateStaleTimerDoubleDose1,
+    Injection::GateStaleTimerDoubleDose2,
+    Injection::GateStaleTimerDoubleTime,
+    Injection::GateStaleTimerDoubleInterlock,
+    Injection::GateStaleTimerSlowDose1,
+    Injection::GateStaleTimerSlowDose2,
+    Injection::GateStaleTimerSlowTime,
+    Injection::GateStaleTimerSlowInterlock,
+    Injection::GateTripDeadDose1,
+    Injection::GateTripDeadDose2,
+    Injection::GateTripDeadTime,
+    Injection::GateTripDeadInterlock,
     Injection::GateLeaseDeadDose1,
     Injection::GateLeaseDeadDose2,
     Injection::GateLeaseDeadTime,
@@ -70,13 +98,27 @@ const MAY_COMPLETE: [Injection; 33] = [
 ];
 
 /// Faults of the unit that are over in a moment.
-const OVER_AT_ONCE: [Injection; 6] = [
+const OVER_AT_ONCE: [Injection; 9] = [
     Injection::GateRestart,
     Injection::Mon1Falls,
     Injection::Mon2Falls,
+    Injection::Mon1Restart,
+    Injection::Mon2Restart,
+    Injection::BeamChargeRestart,
     Injection::Crc,
     Injection::AliveJump,
     Injection::ShortFrame,
+];
+
+/// Faults by which gate and chambers count apart. At high rates they may, within the window, as long as pulses come.
+const COUNTS_APART: [Injection; 7] = [
+    Injection::GateExtraPulseCount,
+    Injection::GateOneMoreA,
+    Injection::GateOneMoreB,
+    Injection::GateOneFewerA,
+    Injection::GateOneFewerB,
+    Injection::Mon1SkipsPulse,
+    Injection::Mon2SkipsPulse,
 ];
 
 /// What the record tells of a run.
@@ -260,7 +302,7 @@ impl Story {
             let What::Unit(injection) = mishap.what else { continue };
             let Some(from) = mishap.pulse() else { continue };
             // at high rates gate and chambers may count apart within the window as long as pulses come
-            if injection == Injection::GateExtraPulseCount && self.window > 1.0 {
+            if COUNTS_APART.contains(&injection) && self.window > 1.0 {
                 continue;
             }
             // what is over in a moment before a delivery begins has harmed nothing of it
