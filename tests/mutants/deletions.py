@@ -1,17 +1,18 @@
-"""Do the core's tests notice a statement that is missing? Deletes every statement of the core, one at a time, and runs the
-core's own tests without it. A deletion that no test notices survives: each must stand in DELETIONS.toml with the reason why
-nothing is lost with it, at most 2 % may survive in all, and what stands there must still exist and survive.
+"""Do the core's tests notice a statement that is missing? Deletes every statement of the core, one at a time, and runs
+the core's own tests without it. A deletion that no test notices survives: each must stand in DELETIONS.toml with the
+reason why nothing is lost with it, at most 2 % may survive in all, and what stands there must still exist and survive.
 cargo-mutants changes operators and values and deletes nothing; this stands beside it.
 
-    tests/mutants/run --deletions                      every statement of the core, and a table of them
-    tests/mutants/run --deletions --minutes 5          stop after five minutes and say how many were left out, drawn at random
-    tests/mutants/run --deletions --changed main       only files that differ from the commit `main`
-    tests/mutants/run --deletions --file dose.rs       only this file of the core, or of the service with --rest
-    tests/mutants/run --deletions --rest --sample 300 --seed 1   a sample of the service's statements, against its own
-                                                       tests and the quick system tests; what survives is told, not judged
+    tests/mutants/run --deletions                  every statement of the core, and a table of them
+    tests/mutants/run --deletions --minutes 5      stop after five minutes and say how many were left out, drawn at random
+    tests/mutants/run --deletions --changed main   only files that differ from the commit `main`
+    tests/mutants/run --deletions --file dose.rs   only this file of the core, or of the service with --rest
+    tests/mutants/run --deletions --rest --sample 300 --seed 1
+        a sample of the service's statements, against its own tests and the quick system tests; what survives is told,
+        and nothing is demanded
 
-One build serves all of them: each statement has a switch (see switches.py). Those that cannot have one are built alone. What
-became of each deletion is left in target/deletions/core.json or rest.json.
+One build serves all of them: each statement has a switch (see switches.py). Those that cannot have one are built alone.
+What became of each deletion is left in target/deletions/core.json or rest.json.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,7 +47,8 @@ QUICK = ["config", "deliveries", "proving", "operator", "resume", "refusals", "f
 
 
 def options():
-    parser = argparse.ArgumentParser(prog="tests/mutants/run --deletions", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="tests/mutants/run --deletions", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, help="stop after so many minutes")
     parser.add_argument("--changed", metavar="COMMIT", help="only files that differ from this commit")
     parser.add_argument("--file", action="append", metavar="NAME", help="only this file; may be said again")
@@ -53,7 +56,7 @@ def options():
     parser.add_argument("--rest", action="store_true", help="the service in place of the core")
     parser.add_argument("--sample", type=int, default=300, help="how many statements of the service")
     parser.add_argument("--seed", type=int, default=1, help="which of them")
-    parser.add_argument("--list", action="store_true", help="only list what can be deleted, and check DELETIONS.toml against it")
+    parser.add_argument("--list", action="store_true", help="only list what can be deleted, and check DELETIONS.toml")
     return parser.parse_args()
 
 
@@ -69,11 +72,14 @@ def lister():
 def in_scope(arguments, files):
     """Those of the files that are asked for."""
     if arguments.changed:
-        command = ["git", "diff", "--name-only", "--diff-filter=d", arguments.changed, "--", *files]
-        told = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if told.returncode:
-            raise SystemExit(f'there is no commit "{arguments.changed}": {told.stderr.strip()}')
-        files = [file for file in files if file in told.stdout.splitlines()]
+        changed = []
+        for command in (["diff", "--name-only", "--diff-filter=d", arguments.changed, "--"],
+                        ["ls-files", "--others", "--exclude-standard"]):
+            said = subprocess.run(["git", *command, *files], cwd=ROOT, capture_output=True, text=True)
+            if said.returncode:
+                raise SystemExit(f'git does not know "{arguments.changed}": {said.stderr.strip()}')
+            changed += said.stdout.splitlines()
+        files = [file for file in files if file in changed]
     if arguments.file:
         for name in arguments.file:
             if not any(pathlib.PurePath(file).match(name) for file in files):
@@ -85,48 +91,47 @@ def in_scope(arguments, files):
 class Trial:
     """The test programs of one build, the quickest first, and which switches each of them comes to."""
 
-    def __init__(self, programs):
+    def __init__(self, programs, all_must_pass):
         self.programs = []
         for program, folder in programs:
             with tempfile.NamedTemporaryFile("r") as reached:
                 began = time.monotonic()
                 passed = self.once(program, folder, {"REACHED": reached.name}, 900)
                 took = time.monotonic() - began
-                if passed != "survived":
+                if passed == "survived":
+                    self.programs.append((took, program, folder, {int(line) for line in reached}))
+                elif all_must_pass:
                     raise SystemExit(f"{program} fails with nothing deleted: nothing can be said of what it notices")
-                self.programs.append((took, program, folder, {int(line) for line in reached}))
+                else:
+                    print(f"left aside, because it fails with nothing deleted: {program}", flush=True)
         self.programs.sort(key=lambda program: program[0])
 
     @staticmethod
     def once(program, folder, more, seconds):
-        """Runs one test program: `survived` when all tests pass, `noticed` when one fails or never ends."""
+        """Runs one test program: `survived` when all tests pass, `noticed` when one fails, or `never ends`."""
         # one thread each: the deletions themselves run side by side
         environment = {**os.environ, "RUST_TEST_THREADS": "1", "RUST_BACKTRACE": "0", **more}
-        process = subprocess.Popen(
-            [program], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )
-        try:
-            return "noticed" if process.wait(seconds) else "survived"
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-            return "noticed"
+        code, _, _ = switches.finished([program], folder, environment, seconds)
+        return {0: "survived", None: "never ends"}.get(code, "noticed")
 
     def deleted(self, number):
         """What becomes of one deletion, and the remark to it."""
         fitting = [program for program in self.programs if number in program[3]]
-        for took, program, folder, _ in fitting:
-            if self.once(program, folder, {"DELETED": str(number)}, 10 + 10 * took) == "noticed":
-                return "noticed", ""
-        return "survived", "" if fitting else "no test comes to it"
+        if not fitting:
+            return "survived", "no test comes to it"
+        runs = ((program, folder, {"DELETED": str(number)}, took) for took, program, folder, _ in fitting)
+        return self.first_to_notice(runs)
 
     def built_alone(self, programs):
         """What becomes of a deletion that has its own build."""
         took = sum(program[0] for program in self.programs)
-        for program, folder in programs:
-            if self.once(program, folder, {}, 10 + 10 * took) == "noticed":
-                return "noticed", ""
+        return self.first_to_notice((program, folder, {}, took) for program, folder in programs)
+
+    def first_to_notice(self, runs):
+        for program, folder, more, took in runs:
+            word = self.once(program, folder, more, 10 + 10 * took)
+            if word != "survived":
+                return "noticed", "a test never ends" if word == "never ends" else ""
         return "survived", ""
 
 
@@ -137,7 +142,7 @@ def tried(arguments, build, package, library, deletions, deadline):
     programs = build.tests()
     if not programs:
         raise SystemExit(f"the tests of the copy in {build.tree} do not compile")
-    trial = Trial(programs)
+    trial = Trial(programs, not arguments.rest)
     results = {}
     if arguments.minutes:
         random.shuffle(kept)
@@ -184,7 +189,7 @@ def narrowed(tree):
     manifest.write_text("".join(narrow), encoding="utf-8")
 
 
-def table(results, in_all):
+def table(arguments, results, in_all):
     counts = collections.defaultdict(collections.Counter)
     for one, word, _ in results:
         counts[one.file.removeprefix(f"{CORE}/").removeprefix("supervisor/src/")][word] += 1
@@ -200,9 +205,14 @@ def table(results, in_all):
     if in_all > len(results):
         print(f"left out because the time was over: {in_all - len(results)} of {in_all}")
     for one, word, remark in results:
-        if word in ("survived", "not tried"):
-            tail = f" ({remark})" if remark else ""
-            print(f"{word}: {one.file}:{one.line}, {one.function}, {switches.CHANGES[one.kind]}: {one.text[:160]}{tail}")
+        if word == "not tried" or (arguments.rest and word == "survived"):
+            print(told(word, one, remark))
+
+
+def told(word, one, remark=""):
+    """A deletion as one line for a person."""
+    tail = f" ({remark})" if remark else ""
+    return f"{word}: {one.file}:{one.line}, {one.function}, {switches.CHANGES[one.kind]}: {one.text[:160]}{tail}"
 
 
 def judged(everything, results):
@@ -216,7 +226,9 @@ def judged(everything, results):
     missed = collections.Counter(one.key() for one, word, _ in results if word == "survived")
     over = collections.Counter(one.key() for one, word, _ in results if word != "survived")
     tell = " | ".join
-    wrong += [f"survived, and is not listed: {tell(key)}" for key, times in missed.items() if times > listed[key]]
+    for one, word, remark in results:
+        if word == "survived" and missed[one.key()] > listed[one.key()]:
+            wrong.append(told("survived, and is not listed", one, remark))
     for key, times in listed.items():
         if times > possible[key]:
             wrong.append(f"listed, and no longer there: {tell(key)}")
@@ -230,12 +242,16 @@ def judged(everything, results):
 
 def main():
     arguments = options()
+    # whoever ends this ends what it started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     deadline = time.monotonic() + arguments.minutes * 60 if arguments.minutes else float("inf")
     if arguments.rest:
-        folders = ["supervisor", "drivers", "configs", "tests", "systemd", "FAULTS.md", "STATES.md", "SAFETY.md", "README.md"]
+        folders = ["supervisor", "drivers", "configs", "tests", "systemd"]
+        folders += ["FAULTS.md", "STATES.md", "SAFETY.md", "README.md"]
         files = [f"supervisor/src/{name}.rs" for name in SERVICE]
         files += sorted(f"supervisor/src/config/{path.name}" for path in (ROOT / "supervisor/src/config").glob("*.rs"))
-        package, library, cargo = "beam-supervisor", "supervisor/src/lib.rs", ["-p", "beam-supervisor", "--lib", "-p", "beam-tests"]
+        package, library = "beam-supervisor", "supervisor/src/lib.rs"
+        cargo = ["-p", "beam-supervisor", "--lib", "-p", "beam-tests"]
         cargo += [word for test in QUICK for word in ("--test", test)]
     else:
         folders, package, library = ["supervisor/core"], "beam-core", f"{CORE}/lib.rs"
@@ -255,21 +271,24 @@ def main():
     results = []
     if arguments.list:
         for one in chosen:
-            print(f"{one.file}:{one.line}, {one.function}, {switches.CHANGES[one.kind]}: {one.text[:160]}")
+            print(told("can be deleted", one))
     elif chosen:
         results = tried(arguments, switches.Build(tree, cargo), package, library, chosen, deadline)
-        table(results, len(chosen))
-        told = [{"file": one.file, "line": one.line, "function": one.function, "change": switches.CHANGES[one.kind],
-                 "statement": one.text, "result": word, "remark": remark} for one, word, remark in results]
-        tree.with_suffix(".json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+        table(arguments, results, len(chosen))
+        kept = [
+            {"file": one.file, "line": one.line, "function": one.function, "change": switches.CHANGES[one.kind],
+             "code": one.code, "statement": one.text, "result": word, "remark": remark}
+            for one, word, remark in results
+        ]
+        tree.with_suffix(".json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
     else:
         print("no statement to delete")
     wrong = [] if arguments.rest else judged(everything, results)
     for line in wrong:
         print(line)
     if wrong:
-        print(f"{LIST.parent.name}/{LIST.name}: {len(wrong)} to be put right. A survivor wants a test that notices it, simpler"
-              " code, or an entry that says why nothing is lost with it.")
+        print(f"{LIST.parent.name}/{LIST.name}: {len(wrong)} to be put right. A survivor wants a test that notices it,"
+              " simpler code, or an entry that says why nothing is lost with it.")
     sys.exit(1 if wrong else 0)
 
 

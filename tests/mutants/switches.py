@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 # What a deletion is called, by the word of the program that lists them.
@@ -121,6 +122,24 @@ def copied(root, tree, names):
             path.unlink()
 
 
+def finished(command, folder, environment, seconds):
+    """Runs a program to its end, or ends it with all that it started: its exit code (none when its time was over), what it
+    said and what it complained of."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, errors="replace", start_new_session=True,
+    )
+    try:
+        told, errors = process.communicate(timeout=seconds)
+        return process.returncode, told, errors
+    except subprocess.TimeoutExpired:
+        return None, "", f"{command[0]} did not end in {seconds:.0f} s"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
 class Build:
     """A copy of the source and what cargo makes of it. `cargo` holds what is asked of cargo: packages and targets."""
 
@@ -130,18 +149,11 @@ class Build:
 
     def messages(self, command, arguments):
         """Runs cargo; what it says, and whether it went well. A build that takes twenty minutes never ends."""
-        process = subprocess.Popen(
-            ["cargo", command, "--quiet", "--message-format=json", *arguments],
-            cwd=self.tree, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
+        code, told, errors = finished(
+            ["cargo", command, "--quiet", "--message-format=json", *arguments], self.tree, self.environment, 1200
         )
-        try:
-            told, errors = process.communicate(timeout=1200)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            told, errors = process.communicate()
         lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
-        return lines, process.returncode == 0, errors
+        return lines, code == 0, errors
 
     def tests(self):
         """Builds the tests: the programs, or nothing when they do not compile."""
