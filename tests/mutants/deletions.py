@@ -69,6 +69,12 @@ def lister():
     return built / "release" / "deletions"
 
 
+def sources(folder):
+    """The files of a folder and the folders in it, but for those that hold tests only."""
+    found = (path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.rs"))
+    return sorted(file for file in found if not file.endswith("tests.rs"))
+
+
 def in_scope(arguments, files):
     """Those of the files that are asked for."""
     if arguments.changed:
@@ -249,19 +255,20 @@ def main():
         folders = ["supervisor", "drivers", "configs", "tests", "systemd"]
         folders += ["FAULTS.md", "STATES.md", "SAFETY.md", "README.md"]
         files = [f"supervisor/src/{name}.rs" for name in SERVICE]
-        files += sorted(f"supervisor/src/config/{path.name}" for path in (ROOT / "supervisor/src/config").glob("*.rs"))
+        files += sources("supervisor/src/config")
         package, library = "beam-supervisor", "supervisor/src/lib.rs"
         cargo = ["-p", "beam-supervisor", "--lib", "-p", "beam-tests"]
         cargo += [word for test in QUICK for word in ("--test", test)]
     else:
         folders, package, library = ["supervisor/core"], "beam-core", f"{CORE}/lib.rs"
-        files = sorted(f"{CORE}/{path.name}" for path in (ROOT / CORE).glob("*.rs"))
+        files = sources(CORE)
         cargo = ["-p", "beam-core", "--lib", "--tests"]
     tree = OUT / ("rest" if arguments.rest else "core")
-    switches.copied(ROOT, tree, ["Cargo.toml", "Cargo.lock", *folders])
-    if not arguments.rest:
-        narrowed(tree)
-    everything = switches.listed(lister(), tree, files)
+    if not arguments.list:
+        switches.copied(ROOT, tree, ["Cargo.toml", "Cargo.lock", *folders])
+        if not arguments.rest:
+            narrowed(tree)
+    everything = switches.listed(lister(), ROOT if arguments.list else tree, files)
     scope = in_scope(arguments, files)
     chosen = [one for one in everything if one.file in scope]
     if arguments.rest:
