@@ -309,3 +309,38 @@ fn trips_over_a_sensor_that_proves_nothing() {
     assert_eq!(trial.hear(Origin::Local, &frame), report(Fault::LocalChamber));
     assert_eq!(trial.hear(Origin::Wire, &Frame { length: 7, ..frame }), report(Fault::Length));
 }
+
+#[test]
+fn holds_what_a_repeated_frame_says_and_counts_it_with_the_next() {
+    verifies(Requirement::BusTrusted);
+    let mut trial = Trial::new();
+    assert_eq!(trial.more(1, COUNTS), Ok(1));
+    trial.reading.pulses = trial.reading.pulses.wrapping_add(1);
+    let repeated = trial.reading.encode(BEAM_CHARGE, trial.alive);
+    assert_eq!(trial.hear(Origin::Wire, &repeated), Ok(0));
+    assert_eq!((trial.sensor.pulses_or(0), trial.sensor.charge()), (1, Some(pc(1000))));
+    assert_eq!(trial.more(0, COUNTS), Ok(1));
+    assert_eq!((trial.sensor.pulses_or(0), trial.sensor.charge()), (2, Some(pc(2000))));
+}
+
+/// A sensor that has judged a full window of one delivery without a word, and begins the next.
+fn second_delivery() -> Trial {
+    let mut trial = Trial::new();
+    assert_eq!(trial.alike(10, RIGHT), Verdict::Fine);
+    assert_eq!(trial.sensor.begin(&planned()), Ok(()));
+    (trial.pulses, trial.doses) = (0, [0; 2]);
+    trial
+}
+
+#[test]
+fn holds_a_delivery_until_its_own_window_is_full() {
+    verifies(Requirement::ChamberHonest);
+    // with the pulses of the delivery before it the third would end the beam
+    assert_eq!(second_delivery().alike(9, but(2, 60_000)), Verdict::Fine);
+}
+
+#[test]
+fn trips_over_the_own_window_of_a_second_delivery() {
+    verifies(Requirement::ChamberHonest);
+    assert_eq!(told(second_delivery().alike(10, but(2, 60_000))), ('t', Some((2, 600_000, 500_000))));
+}
