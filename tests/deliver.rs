@@ -123,7 +123,7 @@ pub fn deliver_recorded(trial: &Trial, order: &Order, seed: u64, injections: &[(
 #[must_use]
 pub fn outcome_of(world: &mut World, order: &Order) -> Outcome {
     let mut progress = Progress::default();
-    let mut operator = Autopilot::new(PROOF, DELIVERY, *order);
+    let mut operator = Autopilot::new(PROOF, DELIVERY, *order, world.machine());
     let (mut state, mut since, mut was_armed, mut pulses) = (State::Inhibited, Ticks::ZERO, false, Vec::new());
     while !operator.is_done(&progress, world.now(), since, PATIENCE) {
         assert!(world.now() < LONG, "the session never ends, in {}", progress.state.name());

@@ -166,7 +166,7 @@ fn trips_a_counter_that_is_reset() {
     verifies(Requirement::ChamberHonest);
     let mut source = Source::new(Some(&dose_counter().extraction));
     let _ = source.step(&frame(49_530, 700));
-    let Progress::Broken { now: 0, before: 700, .. } = source.step(&frame(0, 0)).progress else {
+    let Progress::Restarted { now: 0, before: 700 } = source.step(&frame(0, 0)).progress else {
         panic!("the count of pulses went back")
     };
     let mut source = Source::new(Some(&dose_counter().extraction));

@@ -416,7 +416,7 @@ fn trips_nobody_in_real_threads_either_beside_a_supervisor_whose_permits_do_arri
     let (seats, lines) = seat_guards(machine);
     let crew = crew::start(seats, ports, wishes).expect("threads");
     let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, |_| {}).expect("a thread");
-    let mut operator = Autopilot::new(1, 2, *order);
+    let mut operator = Autopilot::new(1, 2, *order, machine);
     let account = loop {
         if let Some(act) = operator.next_act(desk.view().progress().state) {
             let _refused_where_it_tripped = desk.act(act);

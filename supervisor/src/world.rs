@@ -156,6 +156,12 @@ impl World {
         self.heard.as_deref().unwrap_or_default()
     }
 
+    /// The machine that the guards judge by.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     /// The present moment.
     #[must_use]
     pub const fn now(&self) -> Ticks {
