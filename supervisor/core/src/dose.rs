@@ -43,6 +43,8 @@ pub struct DoseGuard {
     /// The largest lease that was ever given in this delivery.
     leased: u32,
     last: Charge,
+    /// The charge that was told last.
+    told: Charge,
 }
 
 impl DoseGuard {
@@ -63,6 +65,7 @@ impl DoseGuard {
             preset: Charge::ZERO,
             leased: 0,
             last: Charge::ZERO,
+            told: Charge::ZERO,
         }
     }
 
@@ -109,6 +112,10 @@ impl DoseGuard {
             self.chamber.rest();
         }
         if pulses == 0 && !self.is_continuous() {
+            // charge outside of every pulse is no reason to lease, but it is dose, and is told once it amounts to something
+            if self.chamber.charge().minus(self.told) > self.chamber.expected().percent(50) {
+                self.tell();
+            }
             return;
         }
         self.last = charge;
@@ -234,6 +241,7 @@ impl DoseGuard {
         let [first, second] = self.machine.monitors;
         let calibration = if self.is_primary() { first } else { second }.dose_per_charge;
         let charge = self.chamber.charge();
+        self.told = charge;
         self.common.tell(Note::Dose {
             pulses: self.chamber.pulses(),
             charge,
@@ -285,6 +293,7 @@ impl DoseGuard {
         self.lease_out = None;
         self.leased = 0;
         self.last = Charge::ZERO;
+        self.told = Charge::ZERO;
         self.chamber.begin(order);
     }
 

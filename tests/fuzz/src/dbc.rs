@@ -5,7 +5,7 @@
 use beam_core::extraction::{Counting, Electrometer, Field, PulseSign};
 use beam_core::frame::Frame;
 use beam_core::machine::Protection;
-use beam_core::reading::{Progress, Source};
+use beam_core::reading::{Progress, Source, dose_flag};
 use beam_supervisor::config::{Surroundings, parse_electrometer};
 
 /// What a profile says about the electrometer. The first byte of an input chooses one.
@@ -207,7 +207,7 @@ fn adds_alike(electrometer: &Electrometer, frames: &[Frame], charge: Option<Writ
         assert!(units.iter().any(|unit| (in_unit / unit - 1.0).abs() < 1e-9), "{in_unit} pC a unit");
     }
     let mut source = Source::new(Some(extraction));
-    let (mut told, mut counts, mut before) = (0_i128, 0_i128, None::<u64>);
+    let (mut told, mut counts, mut before, mut reads) = (0_i128, 0_i128, None::<u64>, true);
     for frame in frames {
         let raw = extraction.charge.raw(frame.data);
         let step = source.step(frame);
@@ -216,8 +216,13 @@ fn adds_alike(electrometer: &Electrometer, frames: &[Frame], charge: Option<Writ
             Progress::Further { pulses, charge } => {
                 (charge.picocoulombs(), pulses > 0 || extraction.counting == Counting::Cumulative)
             }
-            Progress::Broken { charge, .. } => (charge.picocoulombs(), true),
+            // what a counter that began anew says, or one charge for several pulses, is no charge
+            Progress::Restarted { .. } | Progress::Missed { .. } => (0, false),
         };
+        // a number that is no reading is none, and nothing can be measured from it
+        let is_reading = step.flags & (dose_flag::FAULT | dose_flag::SELF_TEST) == 0;
+        let was_reading = std::mem::replace(&mut reads, is_reading) || extraction.counting != Counting::Cumulative;
+        let brings = brings && is_reading && was_reading;
         told += i128::from(charge);
         if let (Some(before), true) = (before, brings) {
             counts += match extraction.counting {

@@ -154,6 +154,12 @@ impl Room {
                 self.gate_note(bus, status);
             }
         }
+        for (guard, held) in Guard::ALL.into_iter().zip(self.held) {
+            if let (true, Some(since)) = (held.worthless, held.silent_since) {
+                let lasted = self.now.since(since).shorter(self.machine.timing.stale_after);
+                self.happen(&Happening::Note(guard, Note::Silent { lasted }));
+            }
+        }
         if self.turns.is_multiple_of(10) {
             for guard in Guard::ALL {
                 if self.muted & guard.bit() == 0 {
@@ -237,7 +243,7 @@ impl Room {
                     *held = Held { state, silent_since: None, worthless: false, ..*held };
                 }
                 Command::End(_) => *held = Held { state: PermitState::Tripped, silent_since: None, ..*held },
-                Command::Rebase { .. } | Command::Acknowledge | Command::Heartbeat => {}
+                Command::Rebase { .. } | Command::Found { .. } | Command::Acknowledge | Command::Heartbeat => {}
             }
         }
     }

@@ -228,7 +228,15 @@ impl Oracle {
                 assert!(lease == 0 || directive.to != EVERY_GUARD, "not every guard may lease a pulse in a proof");
             }
             Command::Silence => assert_eq!(state, State::Proving),
+            // a trip of the proof: one guard after the other
+            Command::End(Reason::None) => {
+                assert!(state == State::Proving && directive.to.count_ones() == 1, "{happening:?}");
+            }
             Command::End(_) => assert!(!is_active(state) && directive.to == EVERY_GUARD),
+            Command::Found { monitor, bus } => {
+                let told = matches!(happening, Happening::Note(_, Note::Fault(_)));
+                assert!(told && directive.to == Guard::Interlock.bit() && (monitor > 0 || bus.is_some()));
+            }
             Command::Acknowledge => {
                 let acknowledged = matches!(happening, Happening::Act(Act::Acknowledge { .. }));
                 assert!(acknowledged && state == State::Inhibited);
