@@ -32,6 +32,8 @@ pub struct Truth {
     pub pulses: u64,
     /// Dose in MU since power-up.
     pub mu: f64,
+    /// Of it, what leaked outside the beam ([`Signal::Leak`](super::Signal::Leak)): nobody can hold it back.
+    pub leaked_mu: f64,
     /// Dose of the last pulse in MU.
     pub last_pulse_mu: f64,
     /// Charge in pC that a right chamber with the calibration of monitor 1 collected since power-up.
@@ -110,6 +112,7 @@ impl Unit {
         let truth = Truth {
             pulses: 0,
             mu: 0.0,
+            leaked_mu: 0.0,
             last_pulse_mu: 0.0,
             picocoulombs: 0.0,
             pulses_while_closed: 0,
@@ -215,6 +218,7 @@ impl Unit {
     /// Dose outside every pulse.
     pub(super) fn leak(&mut self, mu: f64) {
         self.truth.mu += mu;
+        self.truth.leaked_mu += mu;
         for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
             chamber.stray(mu);
         }
