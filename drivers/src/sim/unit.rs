@@ -323,9 +323,7 @@ impl Unit {
     /// Console and stray beam look at the gate; gate and linac learn what the console wants.
     fn look_at_gate(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         let open = self.gate.status().state == GateState::Open;
-        if let Some(straying) = &mut self.straying {
-            straying.look(now, open);
-        }
+        self.look_for_strays(now);
         let leased = open && self.gate.leases().iter().all(|&lease| lease > 0);
         let requested = self.console.look(now, open, leased);
         if requested != self.linac.beam_requested() {
