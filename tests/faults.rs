@@ -70,6 +70,9 @@ use Before::{Beam, BeamAtLatest, Finds, Inhibits, Nothing, Refuses};
 /// A charge that stands still is no signal too; a pC of leakage just before decides which of the two it is called.
 const STILL: &[F] = &[F::ChargeStandsStill, F::NoSignal];
 
+/// Counters that begin anew: a frame's own, the charge's or the pulses', whichever shows first.
+const ANEW: &[F] = &[F::Alive, F::ChamberRestarted, F::ChargeFalls, F::CountsDisagree, F::PulseHigh];
+
 /// One row for each fault of the unit.
 const TABLE: &[(I, In, Before)] = &[
     (I::Mon1Stuck, Trips(STILL, D1 | LOCK, Pulses(1)), Beam),
@@ -90,7 +93,13 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon1StatusFault, Trips(&[F::ChamberReportsFault], LOCK, Pulses(0)), Inhibits(F::ChamberReportsFault)),
     (I::Mon1Voltage, Trips(&[F::Voltage], LOCK, Pulses(0)), Inhibits(F::Voltage)),
     (I::Mon1Leakage, Unseen, Inhibits(F::Leakage)),
+    // one pulse of thirty: the record says that the chambers differ
+    (I::Mon1MissesPulse, Unseen, Nothing),
+    (I::Mon1HalfPulse, Unseen, Nothing),
+    (I::Mon1SkipsPulse, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::Mon1Restart, Trips(ANEW, D1 | LOCK, Pulses(0)), Refuses(F::Alive)),
     (I::Mon2Stuck, Trips(STILL, D2 | LOCK, Pulses(1)), Beam),
+    (I::Mon2Frozen, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
     (I::Mon2Silent, Trips(&[F::DoseStale], D2 | LOCK, Pulses(0)), Inhibits(F::DoseStale)),
     (I::Mon2Saturated, Trips(&[F::Saturated], D2 | LOCK, Pulses(0)), Refuses(F::Saturated)),
     (I::Mon2Overrange, Trips(&[F::OverRange], D2 | LOCK, Pulses(0)), Refuses(F::OverRange)),
@@ -103,6 +112,10 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon2StatusFault, Trips(&[F::ChamberReportsFault], LOCK, Pulses(0)), Inhibits(F::ChamberReportsFault)),
     (I::Mon2Voltage, Trips(&[F::Voltage], LOCK, Pulses(0)), Inhibits(F::Voltage)),
     (I::Mon2Leakage, Unseen, Inhibits(F::Leakage)),
+    (I::Mon2MissesPulse, Unseen, Nothing),
+    (I::Mon2HalfPulse, Unseen, Nothing),
+    (I::Mon2SkipsPulse, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::Mon2Restart, Trips(ANEW, D2 | LOCK, Pulses(0)), Refuses(F::Alive)),
     (I::BothZero, Trips(STILL, D1 | D2 | LOCK, Pulses(1)), Beam),
     (I::BothLow6, Unseen, Nothing),
     // these machines have no such sensor; `beam_charge.rs` has one
@@ -113,6 +126,10 @@ const TABLE: &[(I, In, Before)] = &[
     (I::BeamChargeHigh, Unseen, Nothing),
     (I::BeamChargeFrozen, Unseen, Nothing),
     (I::BeamChargeCrc, Unseen, Nothing),
+    (I::BeamChargeMissesPulse, Unseen, Nothing),
+    (I::BeamChargeHalfPulse, Unseen, Nothing),
+    (I::BeamChargeSkipsPulse, Unseen, Nothing),
+    (I::BeamChargeRestart, Unseen, Nothing),
     (I::Crc, Trips(&[F::Crc], D1 | LOCK, Pulses(0)), Refuses(F::Crc)),
     (I::AliveJump, Trips(&[F::Alive], D1 | LOCK, Pulses(0)), Refuses(F::Alive)),
     (I::AliveStuck, Trips(&[F::DoseStale], D1 | LOCK, Pulses(0)), Inhibits(F::DoseStale)),
@@ -121,14 +138,34 @@ const TABLE: &[(I, In, Before)] = &[
     (I::LostFrame, Unseen, Nothing),
     (I::GateSilentA, Trips(&[F::GateStale], D1 | TIME | LOCK, Pulses(0)), Inhibits(F::GateStale)),
     (I::GateSilentB, Trips(&[F::GateStale], D2 | LOCK, Pulses(0)), Inhibits(F::GateStale)),
+    (I::GateFrozenA, Trips(&[F::CountsDisagree, F::ClocksDisagree], TIME | LOCK, Pulses(0)), Refuses(F::ProofFailed)),
+    (I::GateOneMoreA, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::GateOneFewerA, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::GateTellsLateA, Unseen, Refuses(F::ProofFailed)),
+    (I::GateFrozenB, Trips(&[F::CountsDisagree, F::ClocksDisagree], TIME | LOCK, Pulses(0)), Refuses(F::ProofFailed)),
+    (I::GateOneMoreB, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::GateOneFewerB, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
+    (I::GateTellsLateB, Unseen, Refuses(F::ProofFailed)),
     (I::GateLeaks, Trips(&[F::PulsesWhileClosed], LOCK, Never), Finds(F::PulsesWhileClosed)),
+    (I::GateFiresClosed, Trips(&[F::PulsesWhileClosed], LOCK, Never), Beam),
+    (I::GateFiresClosedOnce, Trips(&[F::PulsesWhileClosed], LOCK, Never), Beam),
+    (I::GateLeaksBriefly, Trips(&[F::PulsesWhileClosed], LOCK, Never), Beam),
     (I::GateExtraPulseCount, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
     (I::GateClockSlow, Slowly(&[F::ClocksDisagree], TIME, Millis(2200)), Beam),
+    (I::GateClockStopped, Slowly(&[F::ClocksDisagree], TIME, Millis(220)), Beam),
     (I::GateRestart, Interrupts(&[F::Alive, F::GateRestarted]), Refuses(F::Alive)),
     (I::GateStaleTimerDeadDose1, Unseen, Refuses(F::ProofFailed)),
     (I::GateStaleTimerDeadDose2, Unseen, Refuses(F::ProofFailed)),
     (I::GateStaleTimerDeadTime, Unseen, Refuses(F::ProofFailed)),
     (I::GateStaleTimerDeadInterlock, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerDoubleDose1, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerDoubleDose2, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerDoubleTime, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerDoubleInterlock, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerSlowDose1, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerSlowDose2, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerSlowTime, Unseen, Refuses(F::ProofFailed)),
+    (I::GateStaleTimerSlowInterlock, Unseen, Refuses(F::ProofFailed)),
     (I::GateLeaseDeadDose1, Unseen, Refuses(F::ProofFailed)),
     (I::GateLeaseDeadDose2, Unseen, Refuses(F::ProofFailed)),
     (I::GateLeaseDeadTime, Unseen, Refuses(F::ProofFailed)),
@@ -137,11 +174,17 @@ const TABLE: &[(I, In, Before)] = &[
     (I::GateStateDeadDose2, Unseen, Refuses(F::ProofFailed)),
     (I::GateStateDeadTime, Unseen, Refuses(F::ProofFailed)),
     (I::GateStateDeadInterlock, Unseen, Refuses(F::ProofFailed)),
+    (I::GateTripDeadDose1, Unseen, Refuses(F::ProofFailed)),
+    (I::GateTripDeadDose2, Unseen, Refuses(F::ProofFailed)),
+    (I::GateTripDeadTime, Unseen, Refuses(F::ProofFailed)),
+    (I::GateTripDeadInterlock, Unseen, Refuses(F::ProofFailed)),
     (I::GateLeaseOffByOne, Unseen, Refuses(F::ProofFailed)),
     (I::HardwareInterlock, Interrupts(&[]), Refuses(F::GateNotTakenUp)),
     (I::RateHigh, Slowly(&[F::RateHigh], LOCK, WindowTenths(22)), Beam),
     // a warning: the time guard ends it where the plan is long enough
     (I::RateSlow, Unseen, Nothing),
+    (I::RateHalf, Unseen, Nothing),
+    (I::RateFast, Unseen, Nothing),
     (I::RateLow, Slowly(&[F::RateLow], LOCK, WindowTenths(12)), Beam),
     (I::OutputHigh, Trips(&[F::PulseHigh], D1 | D2 | LOCK, Pulses(0)), Beam),
     (I::Energy, Trips(&[F::Energy], LOCK, Pulses(0)), Refuses(F::Energy)),
@@ -157,6 +200,9 @@ const TABLE: &[(I, In, Before)] = &[
     (I::HighVoltage, Trips(&[F::HighVoltage], LOCK, Pulses(0)), Inhibits(F::HighVoltage)),
     (I::LinacSilent, Slowly(&[F::StatusStale], TIME | LOCK, Millis(155)), Inhibits(F::StatusStale)),
     (I::BeamRequestedEarly, Unseen, Refuses(F::RequestedEarly)),
+    (I::RequestNeverTold, Unseen, Nothing),
+    (I::RequestAlwaysTold, Unseen, Refuses(F::RequestedEarly)),
+    (I::RequestFlickers, Unseen, Refuses(F::RequestedEarly)),
 ];
 
 /// One delivery with one fault.

@@ -13,14 +13,14 @@ use beam_core::note::Input;
 use beam_core::record::Stamps;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
-use beam_core::units::Ticks;
+use beam_core::units::{Span, Ticks};
 use beam_core::wire::Guard;
-use beam_drivers::sim::{Injection, Truth, Unit, UnitConfig};
+use beam_drivers::sim::{Truth, Unit};
 
 use crate::conductor::{Conductor, Entry, SESSION_PERIOD};
 use crate::hot::{NotTaken, Seat};
-use crate::mishap::{Deed, Mishap, Receiver, What};
-use crate::wiring::{hears, permit_bus};
+use crate::mishap::{Deed, Receiver};
+use crate::wiring::permit_bus;
 
 mod befall;
 mod bus;
@@ -35,8 +35,10 @@ use clock::HostClock;
 use fate::{Delivery, Fate};
 use host::Host;
 pub use host::Stopped;
-use start::{STAMPS_BEGIN, injection_with_pulse};
+use start::STAMPS_BEGIN;
 
+/// How long what has happened may still bring something about: until then the world is worth watching.
+const AFTERMATH: Span = Span::from_millis(500);
 /// How many identifiers of eleven bits there are, for the table of listeners.
 const IDENTIFIERS: usize = 0x800;
 
@@ -63,6 +65,8 @@ pub struct World {
     /// Who hears which identifier on which bus, as sums of [`Guard::bit`].
     listeners: Box<[[u8; IDENTIFIERS]; 2]>,
     fate: Fate,
+    /// Until when what happened last may still bring something about.
+    restless_until: Ticks,
     deeds: VecDeque<Deed>,
     /// The state in which the session was seen last, and whether a beam was begun by this process.
     seen: State,
@@ -80,57 +84,6 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which everything was just switched on, with faults of the unit that begin with the pulse beside them.
-    #[must_use]
-    pub fn new(machine: &Machine, unit: &UnitConfig, seed: u64, injections: &[(Injection, u32)]) -> Self {
-        let mishaps: Vec<_> = injections.iter().map(|&(injection, pulse)| Mishap::unit(injection, pulse)).collect();
-        Self::befallen(machine, unit, seed, &mishaps)
-    }
-
-    /// A world in which everything was just switched on and these mishaps are to come.
-    #[must_use]
-    pub fn befallen(machine: &Machine, unit: &UnitConfig, seed: u64, mishaps: &[Mishap]) -> Self {
-        let mut listeners = Box::new([[0; IDENTIFIERS]; 2]);
-        for (bus, row) in [Bus::A, Bus::B].into_iter().zip(listeners.iter_mut()) {
-            for guard in Guard::ALL {
-                for id in hears(guard, bus, machine) {
-                    row[usize::from(id) % IDENTIFIERS] |= guard.bit();
-                }
-            }
-        }
-        // what begins with a pulse is the unit's own business: it befalls that very pulse
-        let injections: Vec<_> = mishaps.iter().filter_map(injection_with_pulse).collect();
-        let mut unit = Unit::new(unit, seed, &injections);
-        for mishap in mishaps {
-            if mishap.what.damages_gate() {
-                unit.keep_sound_gate();
-            }
-            if let (Some(signal), Some(pulse)) = (mishap.what.signal(), mishap.with_pulse()) {
-                unit.expect(signal, pulse);
-            }
-        }
-        Self {
-            machine: *machine,
-            unit,
-            host: Host::new(machine, Ticks::ZERO),
-            clock: HostClock::new(),
-            generation: 0,
-            wires: [Wire::default(), Wire::default()],
-            listeners,
-            fate: Fate::new(seed, mishaps.iter().copied().filter(|mishap| mishap.with_pulse().is_none())),
-            deeds: VecDeque::new(),
-            seen: State::Inhibited,
-            begun: false,
-            pulses: 0,
-            now: Ticks::ZERO,
-            steps: 0,
-            stamp_offset: 0,
-            stamps: mishaps.iter().any(|mishap| matches!(mishap.what, What::StampStep { .. })),
-            heard: None,
-            seen_on_bus: None,
-        }
-    }
-
     /// Keeps what an onlooker sees from now on.
     pub fn let_look_on(&mut self) {
         self.seen_on_bus = Some(Vec::with_capacity(64));
@@ -210,10 +163,11 @@ impl World {
         self.host.stopped
     }
 
-    /// Whether something is still to happen by itself: a mishap whose moment is known, or the end of one.
+    /// Whether something is still to happen by itself: a mishap whose moment is known, the end of one, or what the last one
+    /// may still bring about.
     #[must_use]
     pub fn is_expectant(&self) -> bool {
-        self.next_fate() < NEVER || self.unit.is_held()
+        self.next_fate() < NEVER || self.unit.is_held() || self.unit.is_straying() || self.now < self.restless_until
     }
 
     /// What the operator does now by a mishap; to be asked for after every step until there is nothing.
@@ -273,6 +227,9 @@ impl World {
         let fate = self.next_fate();
         let now = a.min(b).min(unit).min(session).min(due).min(fate).max(self.now);
         self.now = now;
+        if fate <= now || self.unit.is_straying() {
+            self.restless_until = now.after(AFTERMATH);
+        }
         if fate <= now {
             self.befall();
         } else if a <= now {

@@ -5,7 +5,6 @@
 
 use beam_core::frame::{Bus, Frame};
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::GateState;
 
 use super::chamber::Chamber;
 use super::effect::{Effect, Lie};
@@ -221,9 +220,8 @@ impl Unit {
 
     /// Pulses will pass the gate once it is not open.
     pub(super) fn let_stray(&mut self, stray: Stray, now: Ticks) {
-        let mut straying = Straying::new(stray, self.config.periods.dose);
-        straying.look(now, self.gate_state() == GateState::Open);
-        self.straying = Some(straying);
+        self.straying = Some(Straying::new(stray, self.config.periods.dose));
+        self.look_for_strays(now);
     }
 
     fn each(&mut self, which: Instrument, now: Ticks, out: &mut impl FnMut(Bus, Frame), change: impl Fn(&mut Chamber)) {

@@ -1,5 +1,5 @@
 //! Pulses that a gate lets pass while it says CLOSED or LATCHED, and then no more: how many, how soon after it closed, and
-//! whether it counts them. Without pulses, dose periods of beam.
+//! whether it counts them. Without pulses, dose periods of beam. They follow a beam: before the first one none comes.
 
 use beam_core::units::{Span, Ticks};
 
@@ -31,9 +31,9 @@ impl Straying {
         Self { stray, pulses_left: stray.pulses, beam_left, begins: None }
     }
 
-    /// Looks at the gate at `now`.
-    pub(super) fn look(&mut self, now: Ticks, open: bool) {
-        if open {
+    /// Looks at the gate at `now`: `waits` while it is open, or no beam was on yet.
+    pub(super) fn look(&mut self, now: Ticks, waits: bool) {
+        if waits {
             self.begins = None;
         } else {
             self.begins.get_or_insert(now.after(self.stray.after));

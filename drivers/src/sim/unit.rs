@@ -32,6 +32,8 @@ pub struct Truth {
     pub pulses: u64,
     /// Dose in MU since power-up.
     pub mu: f64,
+    /// Of it, what leaked outside the beam ([`Signal::Leak`](super::Signal::Leak)): nobody can hold it back.
+    pub leaked_mu: f64,
     /// Dose of the last pulse in MU.
     pub last_pulse_mu: f64,
     /// Charge in pC that a right chamber with the calibration of monitor 1 collected since power-up.
@@ -110,6 +112,7 @@ impl Unit {
         let truth = Truth {
             pulses: 0,
             mu: 0.0,
+            leaked_mu: 0.0,
             last_pulse_mu: 0.0,
             picocoulombs: 0.0,
             pulses_while_closed: 0,
@@ -215,6 +218,7 @@ impl Unit {
     /// Dose outside every pulse.
     pub(super) fn leak(&mut self, mu: f64) {
         self.truth.mu += mu;
+        self.truth.leaked_mu += mu;
         for chamber in self.chambers.iter_mut().chain(&mut self.beam_charge) {
             chamber.stray(mu);
         }
@@ -319,9 +323,7 @@ impl Unit {
     /// Console and stray beam look at the gate; gate and linac learn what the console wants.
     fn look_at_gate(&mut self, now: Ticks, out: &mut impl FnMut(Bus, Frame)) {
         let open = self.gate.status().state == GateState::Open;
-        if let Some(straying) = &mut self.straying {
-            straying.look(now, open);
-        }
+        self.look_for_strays(now);
         let leased = open && self.gate.leases().iter().all(|&lease| lease > 0);
         let requested = self.console.look(now, open, leased);
         if requested != self.linac.beam_requested() {

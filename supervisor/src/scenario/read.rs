@@ -159,4 +159,32 @@ mod tests {
             assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [line], "{problems:#?}");
         }
     }
+
+    #[test]
+    fn everything_that_can_befall_the_unit_has_words() {
+        let numbers = [
+            "{ rate = { percent = 150 } }",
+            "{ output = { percent = 80 } }",
+            "{ reads = { of = \"beam charge\", percent = 0.5 } }",
+            "{ clear-counters = { of = \"both monitors\" } }",
+            "{ leak = { mu = 0.25 } }",
+            "{ pulses-while-closed = { pulses = 3, after-ms = 40, counted = true } }",
+            "{ gate-tells-late = { bus = \"A\", by-ms = 100 } }",
+            "{ controller-says = { bus = \"B\", complaint = \"error-warning\" } }",
+            "{ bus-off = { bus = \"B\", for-ms = 300 } }",
+        ];
+        let named = beam_drivers::sim::Injection::ALL.map(|injection| format!("{{ unit = \"{injection}\" }}"));
+        for what in numbers.into_iter().chain(named.iter().map(String::as_str)) {
+            for at in ["pulse 3", "complete + 20 ms", "ready"] {
+                let text = GOOD.replace("{ output = { percent = 10000 } }", what).replace("pulse 1", at);
+                let scenario = parse("x.toml", &text).expect(what);
+                assert_ne!(scenario.mishaps[0].what.kind(), "signal", "{what}");
+            }
+        }
+        for wrong in ["{ rate = 150 }", "{ pulses-while-closed = { pulses = 3 } }", "{ unit = \"no-such\" }"] {
+            let text = GOOD.replace("{ output = { percent = 10000 } }", wrong);
+            let lines: Vec<usize> = parse("x.toml", &text).expect_err(wrong).iter().map(|found| found.line).collect();
+            assert_eq!(lines, [9], "{wrong}");
+        }
+    }
 }

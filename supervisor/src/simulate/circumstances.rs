@@ -34,8 +34,6 @@ pub struct Circumstances {
     pub clock_is_wrong: bool,
     /// How much faster than nominal a beam without pulses may run.
     pub rate_factor: f64,
-    /// Dose outside every pulse that nobody can hold back, in MU.
-    pub leaked_mu: f64,
     /// The mishaps.
     pub mishaps: Vec<Mishap>,
 }
@@ -52,7 +50,6 @@ impl Circumstances {
             permits_are_hindered: false,
             clock_is_wrong: false,
             rate_factor: 1.0,
-            leaked_mu: 0.0,
             mishaps: drawn.mishaps.clone(),
         };
         for mishap in &drawn.mishaps {
@@ -87,8 +84,7 @@ impl Circumstances {
                 _ => {}
             },
             What::Output { percent } | What::Rate { percent } => self.rate_factor *= percent.0.factor().max(1.0),
-            What::Leak { mu } => self.leaked_mu += f64::from(mu.0) * 1e-6,
-            What::Reads { .. } | What::ClearCounters { .. } => {}
+            What::Reads { .. } | What::ClearCounters { .. } | What::Leak { .. } => {}
             What::PulsesWhileClosed { .. } | What::GateTellsLate { .. } => {}
             What::Lose(_) | What::Late { .. } | What::Repeat(_) | What::Reorder(_) | What::Corrupt(_) => {
                 self.is_calm = false;

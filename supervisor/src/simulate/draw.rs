@@ -370,3 +370,6 @@ const COMPLAINTS: [Complaint; 4] =
 fn percent(whole: u32) -> Percent {
     Percent(Share::thousandths_of_percent(i32::try_from(whole * 1000).unwrap_or(i32::MAX)))
 }
+
+#[cfg(test)]
+mod tests;

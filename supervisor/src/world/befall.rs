@@ -168,3 +168,7 @@ const fn trouble(complaint: Complaint) -> Trouble {
         Complaint::Malformed => Trouble::Malformed,
     }
 }
+
+#[cfg(test)]
+#[path = "befall_tests.rs"]
+mod tests;

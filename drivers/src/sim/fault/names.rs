@@ -207,13 +207,13 @@ injections! {
         "pulses pass while the gate should hold them, and the gate does not count them"
         => "interlock: pulses while the gate should be closed; the latched gate does not stop them";
     GateFiresClosed "gate-fires-closed" [Gate(GateFault::Stray(Stray { pulses: 20, after: Span::from_millis(0), counted: true }))]
-        "20 pulses pass the gate as soon as it is not open, and it counts them"
+        "20 pulses pass the gate as soon as it closes after a beam, and it counts them"
         => "interlock: pulses while the gate should be closed";
     GateFiresClosedOnce "gate-fires-closed-once" [Gate(GateFault::Stray(Stray { pulses: 1, after: Span::from_millis(40), counted: true }))]
-        "one pulse passes the gate 40 ms or more after it closed, and it counts it"
+        "one pulse passes the gate 40 ms or more after it closed on a beam, and it counts it"
         => "interlock: pulses while the gate should be closed";
     GateLeaksBriefly "gate-leaks-briefly" [Gate(GateFault::Stray(Stray { pulses: 3, after: Span::from_millis(0), counted: false }))]
-        "three pulses pass the gate as soon as it is not open, and it does not count them"
+        "three pulses pass the gate as soon as it closes after a beam, and it does not count them"
         => "interlock: pulses while the gate should be closed";
     GateExtraPulseCount "gate-extra-pulse-count" [Gate(GateFault::CountsTwiceOnce)]
         "the gate counts one pulse twice"

@@ -49,6 +49,14 @@ impl Unit {
         self.paused_until <= now && self.gate.lets_pulse() && self.linac.beam_requested()
     }
 
+    /// Stray beam looks at the gate. It comes after a beam; before the first one there is none.
+    pub(in crate::sim) fn look_for_strays(&mut self, now: Ticks) {
+        let waits = self.gate_state() == GateState::Open || self.truth.beam_on == Span::ZERO;
+        if let Some(straying) = &mut self.straying {
+            straying.look(now, waits);
+        }
+    }
+
     /// Whether a pulse passes although the gate is not open.
     fn strays(&self, now: Ticks) -> bool {
         self.straying.is_some_and(|straying| straying.passes(now))

@@ -93,3 +93,15 @@ fn the_named_ones_are_strays_too() {
         assert_eq!(truth.gate.pulses, 4 + counted, "{injection}");
     }
 }
+
+#[test]
+fn none_comes_before_the_first_beam() {
+    for config in [UnitConfig::example(), tube()] {
+        let mut hand = Hand::new(&config, &[(Injection::GateFiresClosed, 0)]);
+        hand.run(1000);
+        hand.say(PermitState::Permit, 0);
+        hand.run(1000);
+        let truth = hand.unit.truth();
+        assert_eq!((truth.pulses, truth.beam_on, hand.unit.is_straying()), (0, Span::ZERO, false));
+    }
+}

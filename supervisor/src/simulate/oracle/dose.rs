@@ -38,6 +38,9 @@ pub(super) struct DoseWatch {
     limits: [f64; 2],
     delivery: u16,
     base_mu: f64,
+    /// What had leaked outside the beam when the gate took the delivery up, and has leaked since, in MU.
+    base_leaked: f64,
+    leaked: f64,
     /// What each chamber had measured when the gate took the delivery up, and has measured since, in MU.
     base_measured: [f64; 2],
     measured: [f64; 2],
@@ -69,6 +72,8 @@ impl DoseWatch {
             limits: [0.0; 2],
             delivery: 0,
             base_mu: 0.0,
+            base_leaked: 0.0,
+            leaked: 0.0,
             base_measured: [0.0; 2],
             measured: [0.0; 2],
             base_beam_on: Span::ZERO,
@@ -156,6 +161,7 @@ impl DoseWatch {
             self.delivery = held;
             (self.base_mu, self.base_beam_on, self.base_pulses) = (truth.mu, truth.beam_on, self.pulses);
             (self.base_measured, _) = world.unit().measured_mu();
+            self.base_leaked = truth.leaked_mu;
             self.excess = [0.0; WINDOW as usize];
             (self.tripped, self.mu) = (false, 0.0);
         }
@@ -166,6 +172,7 @@ impl DoseWatch {
         self.pulses = truth.pulses;
         self.excess[(self.pulses % WINDOW) as usize] = (truth.last_pulse_mu - self.pulse).max(0.0);
         self.mu = truth.mu - self.base_mu;
+        self.leaked = truth.leaked_mu - self.base_leaked;
         if !around.gate_is_damaged {
             let number = self.pulses();
             findings.demand(now, !self.tripped, "a tripped delivery never fires again", || {
@@ -186,6 +193,7 @@ impl DoseWatch {
         }
         let truth = world.truth();
         self.mu = truth.mu - self.base_mu;
+        self.leaked = truth.leaked_mu - self.base_leaked;
         let (measured, _) = world.unit().measured_mu();
         self.measured = [measured[0] - self.base_measured[0], measured[1] - self.base_measured[1]];
         self.judge(now, around, findings);
@@ -227,6 +235,6 @@ impl DoseWatch {
             hindered + MEAN_NOISE * (self.window as f64).sqrt() + SUM_NOISE * (self.pulses().max(1) as f64).sqrt();
         let last = self.pulses.saturating_sub(self.window)..self.pulses;
         let excess: f64 = last.map(|before| self.excess[((before + 1) % WINDOW) as usize]).sum();
-        first.min(second) + excess + noise * self.pulse + around.leaked_mu
+        first.min(second) + excess + noise * self.pulse + self.leaked
     }
 }
