@@ -20,6 +20,8 @@ struct Base {
     gate: u32,
     pulses: [u32; 3],
     charge: [(Ticks, Charge); 2],
+    /// Pulses of each chamber when its charge began to count: one that it counts since is judged as a pulse.
+    counted: [u32; 2],
     /// What may still arrive of the beam before.
     late: [Charge; 2],
 }
@@ -116,7 +118,7 @@ impl BeamOff {
             }
             return None;
         };
-        let leaked = Self::charge_above_leakage(now, base, counts, self.leakage);
+        let leaked = Self::charge_above_leakage(now, base, counts, self.leakage, self.pulse);
         if let Some(gate) = counts.gate {
             return Self::more_than(base, gate, counts).or(leaked);
         }
@@ -144,10 +146,12 @@ impl BeamOff {
             nominal.max(part(charge, missing, over))
         };
         let ([pulse_first, pulse_second], [first, second]) = (self.pulse, counts.readings);
+        let [first_pulses, second_pulses, _] = counts.pulses;
         self.base = Some(Base {
             gate: counts.gate.unwrap_or(0),
             pulses: counts.pulses,
             charge: counts.charge.map(|charge| (now, charge)),
+            counted: [first_pulses, second_pulses],
             late: [late(pulse_first, first), late(pulse_second, second)],
         });
     }
@@ -167,7 +171,13 @@ impl BeamOff {
 
     /// A chamber that has collected less than leakage could have brought begins anew from there, so that a long rest
     /// earns no credit for charge that comes later.
-    fn charge_above_leakage(now: Ticks, base: &mut Base, counts: &Counts, leakage: [i32; 2]) -> Option<FaultReport> {
+    fn charge_above_leakage(
+        now: Ticks,
+        base: &mut Base,
+        counts: &Counts,
+        leakage: [i32; 2],
+        pulse: [Charge; 2],
+    ) -> Option<FaultReport> {
         let judge = |monitor: u8, charge: Charge, base: &mut (Ticks, Charge), leakage: i32, late: Charge| {
             let millis = i64::try_from(now.since(base.0).millis()).unwrap_or(i64::MAX);
             // 0.1 pA times a millisecond is 1e-4 pC
@@ -184,8 +194,16 @@ impl BeamOff {
         };
         let ([first, second], [base_first, base_second]) = (counts.charge, &mut base.charge);
         let ([leak_first, leak_second], [late_first, late_second]) = (leakage, base.late);
-        judge(1, first, base_first, leak_first, late_first)
-            .or_else(|| judge(2, second, base_second, leak_second, late_second))
+        let [pulses_first, pulses_second, _] = counts.pulses;
+        let [counted_first, counted_second] = base.counted;
+        // a pulse that is counted is judged by its count; its charge may be twice the expected one
+        let more = |late: Charge, pulse: Charge, now: u32, then: u32| {
+            late.plus(pulse.times(now.saturating_sub(then).saturating_mul(2)))
+        };
+        let [pulse_first, pulse_second] = pulse;
+        judge(1, first, base_first, leak_first, more(late_first, pulse_first, pulses_first, counted_first)).or_else(|| {
+            judge(2, second, base_second, leak_second, more(late_second, pulse_second, pulses_second, counted_second))
+        })
     }
 }
 

@@ -231,7 +231,25 @@ impl InterlockGuard {
         match self.ending.judge(now, &told) {
             EndVerdict::Wait => {}
             EndVerdict::Fault(report) => self.common.raise_always(now, report),
-            EndVerdict::Judged { agrees } => self.tell_end(told.final_count(), agrees),
+            EndVerdict::Judged { agrees } => {
+                self.judge_last_pulse(now);
+                self.tell_end(told.final_count(), agrees);
+            }
+        }
+    }
+
+    /// What the last pulse brought is judged like that of any other, although the delivery had ended with it.
+    fn judge_last_pulse(&mut self, now: Ticks) {
+        let [first, second, _] = self.pulses();
+        let doses = self.doses();
+        let [first_dose, second_dose] = self.doses_of([self.first.counted_charge(), self.second.counted_charge()]);
+        if let Some(report) = self.agreement.doses(first_dose, second_dose, [first, second]) {
+            self.common.raise_always(now, report);
+        }
+        match self.beam_charge.judge([first, second], doses) {
+            Verdict::Fine => {}
+            Verdict::Warn(report) => self.warn(report),
+            Verdict::Trip(report) => self.common.raise_always(now, report),
         }
     }
 
