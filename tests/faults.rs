@@ -338,7 +338,7 @@ fn run(cases: &[Case]) {
 /// The rows whose fault in the beam serves this requirement.
 fn serving(requirement: R) -> Vec<Case> {
     cases(|expected, _| match expected {
-        Trips(faults, ..) | Slowly(faults, ..) | Interrupts(faults) => {
+        Trips(faults, ..) | Slowly(faults, ..) | Interrupts(faults) | Early(faults) => {
             faults.iter().any(|fault| fault.requirement() == requirement)
         }
         Unseen => false,

@@ -94,8 +94,8 @@ impl InterlockGuard {
         if self.gate_base.is_some() && self.gate.has_closed() {
             self.sensors_after_closing(now);
         }
-        // an acknowledgement does not end the judgement
-        if matches!(self.common.phase, Phase::Ended | Phase::Idle) && self.order.is_some() {
+        // an acknowledgement does not end the judgement; where no beam began, there is none
+        if matches!(self.common.phase, Phase::Ended | Phase::Idle) && self.gate_base.is_some() {
             self.judge_end(now);
         }
         if self.common.is_active() {
