@@ -1,10 +1,11 @@
-//! What may be asked of the supervisor under the mishaps of a run: which chamber can be believed, whether the gate is still a
+//! What may be asked of the supervisor under mishaps, those of a run or those that can touch one delivery of it: which chamber can be believed, whether the gate is still a
 //! gate, and how much later than usual a message may come.
 
 use beam_core::units::Span;
 use beam_drivers::sim::Lie;
 
 use super::draw::Drawn;
+use super::legs::Day;
 use crate::mishap::{Anchor, Deed, Mishap, Part, Receiver, What};
 
 /// A lie of one chamber.
@@ -33,6 +34,8 @@ pub struct Circumstances {
     pub clock_is_wrong: bool,
     /// How much faster than nominal a beam without pulses may run.
     pub rate_factor: f64,
+    /// How the machine is on this day.
+    pub day: Day,
     /// The mishaps.
     pub mishaps: Vec<Mishap>,
 }
@@ -41,17 +44,26 @@ impl Circumstances {
     /// The circumstances of a run.
     #[must_use]
     pub fn of(drawn: &Drawn) -> Self {
+        Self::under(drawn, &drawn.mishaps)
+    }
+
+    /// The circumstances of a delivery of the run that only these of its mishaps can touch.
+    #[must_use]
+    pub fn under(drawn: &Drawn, mishaps: &[Mishap]) -> Self {
+        let low = Lying { from: 0, lie: Lie::Low((drawn.day.response * 100.0).floor() as u8) };
+        let lies = || if drawn.day.response < 1.0 { vec![low] } else { Vec::new() };
         let mut around = Self {
-            lies: [Vec::new(), Vec::new()],
-            beam_charge_is_honest: drawn.prepared.machine.beam_charge.is_some(),
+            lies: [lies(), lies()],
+            beam_charge_is_honest: drawn.model.numbers.beam_charge.is_some(),
             gate_is_damaged: false,
             is_calm: true,
             permits_are_hindered: false,
             clock_is_wrong: false,
             rate_factor: 1.0,
-            mishaps: drawn.mishaps.clone(),
+            day: drawn.day,
+            mishaps: mishaps.to_vec(),
         };
-        for mishap in &drawn.mishaps {
+        for mishap in mishaps {
             around.add(mishap);
         }
         around
@@ -99,12 +111,6 @@ impl Circumstances {
         }
     }
 
-    /// Whether an id is that of a proof: ids are given out in pairs, the proof's first.
-    #[must_use]
-    pub const fn is_proof(&self, id: u16) -> bool {
-        id % 2 == 1
-    }
-
     /// How much longer than its limit a beam may last: until the permit's withdrawal has reached the gate, and what two clocks
     /// may differ by.
     #[must_use]
@@ -113,31 +119,35 @@ impl Circumstances {
         if self.clock_is_wrong { word.plus(limit.over(40)).plus(Span::from_millis(200)) } else { word }
     }
 
-    /// What must not end a delivery: a repeat, a clock that a time service adjusts, a frame or two that are lost.
+    /// What must not end a delivery: a repeat, a clock that a time service adjusts, a frame or two that are lost, an output of
+    /// 85 to 120 %, monitors that read low alike where no sensor of the beam's charge can see it.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
-        self.mishaps.iter().all(|mishap| match mishap.what {
-            What::Unit(injection) => matches!(injection.name(), "duplicate-frame" | "lost-frame"),
-            What::Repeat(frames) => frames.to == Receiver::Everyone,
-            What::ClockSlew { ppm, .. } => ppm.abs() <= 500,
-            What::Stall { lasting, .. } => lasting <= Span::from_millis(2),
-            What::BusOff { .. }
-            | What::Cut { .. }
-            | What::Babble { .. }
-            | What::Lose(_)
-            | What::Late { .. }
-            | What::Reorder(_)
-            | What::Corrupt(_)
-            | What::Die { .. }
-            | What::Restart { .. }
-            | What::ClockStep { .. }
-            | What::Operator(Deed::Interrupt | Deed::Terminate | Deed::ReleaseBeam | Deed::PressBeam) => false,
-            // out of place they are refused, and a second delivery is one more to be judged
-            What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
-            What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
-            What::StampStep { .. } => true,
-            _ => false,
-        })
+        let unseen = self.day.response >= 1.0 || !self.beam_charge_is_honest;
+        let is_fair = self.day.output >= 0.85 && unseen;
+        is_fair
+            && self.mishaps.iter().all(|mishap| match mishap.what {
+                What::Unit(injection) => matches!(injection.name(), "duplicate-frame" | "lost-frame"),
+                What::Repeat(frames) => frames.to == Receiver::Everyone,
+                What::ClockSlew { ppm, .. } => ppm.abs() <= 500,
+                What::Stall { lasting, .. } => lasting <= Span::from_millis(2),
+                What::BusOff { .. }
+                | What::Cut { .. }
+                | What::Babble { .. }
+                | What::Lose(_)
+                | What::Late { .. }
+                | What::Reorder(_)
+                | What::Corrupt(_)
+                | What::Die { .. }
+                | What::Restart { .. }
+                | What::ClockStep { .. }
+                | What::Operator(Deed::Interrupt | Deed::Terminate | Deed::ReleaseBeam | Deed::PressBeam) => false,
+                // out of place they are refused, and a second delivery is one more to be judged
+                What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
+                What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
+                What::StampStep { .. } => true,
+                _ => false,
+            })
     }
 
     /// Whether the session may no longer read what the guards record: then the record ends where the session did, and what
@@ -161,11 +171,5 @@ impl Circumstances {
             | What::Operator(_) => false,
             _ => false,
         })
-    }
-
-    /// Whether the operator asks for a second delivery, so that the last one is not the first.
-    #[must_use]
-    pub fn has_second_delivery(&self) -> bool {
-        self.mishaps.iter().any(|mishap| mishap.what == What::Operator(Deed::Arm))
     }
 }
