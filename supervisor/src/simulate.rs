@@ -203,3 +203,6 @@ fn course_of(drawn: &Drawn) -> Course {
     let world = World::befallen(machine, &unit, drawn.seed, &drawn.mishaps);
     Course::of(world, legs.iter().map(|leg| leg.errand).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! `beam-supervisor simulate`: the campaign, its progress, its tables, and the runs that broke a promise.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,10 @@ use beam_drivers::clock;
 
 use super::{Failure, code, fail, wrong};
 use crate::cli;
+use crate::config::shipped;
+use crate::course::Errand;
 use crate::describe::{mu, seconds};
+use crate::mishap::Mishap;
 use crate::scenario::{Expect, Scenario, Verdict};
 use crate::service::exit;
 use crate::simulate::circumstances::Circumstances;
@@ -258,15 +261,41 @@ fn keep(folder: &Path, seed: u64, text: &str) {
 
 /// A run as a scenario file. What it expects is the least that must come of it; whoever keeps the file looks it over.
 fn told(drawn: &Drawn) -> String {
-    let planned = &drawn.legs[0].prepared.planned;
+    let leg = &drawn.legs[0];
+    let planned = &leg.prepared.planned;
     let harmless = Circumstances::of(drawn).is_harmless();
     let verdict = if harmless { Verdict::Completes } else { Verdict::Tripped };
-    let most_dose_mu = Some(planned.backup_mu + mu(drawn.legs[0].prepared.order.pulse_dose));
+    let most_dose_mu = Some(planned.backup_mu + mu(leg.prepared.order.pulse_dose));
     let expect = Expect { most_dose_mu, ..Expect::only(verdict) };
     let name = format!("seed-{}", drawn.seed);
     let preset = Dose::from_micro_mu(micro(planned.planned_mu));
-    let scenario = Scenario::of_run(&name, &planned.machine, preset, drawn.seed, &drawn.mishaps, expect);
-    scenario.to_toml().unwrap_or_default()
+    let mishaps: Vec<Mishap> = drawn.day.as_mishaps().into_iter().chain(drawn.mishaps.iter().copied()).collect();
+    let scenario = Scenario::of_run(&name, &planned.machine, preset, drawn.seed, &mishaps, expect);
+    let scenario = Scenario { energy_mev: Some(planned.energy_mev), ..scenario };
+    format!("{}{}", beyond_a_scenario(drawn), scenario.to_toml().unwrap_or_default())
+}
+
+/// What of a run no scenario file can say, as comments above it: a machine that is the campaign's own, and the deliveries after
+/// the first.
+fn beyond_a_scenario(drawn: &Drawn) -> String {
+    let machine = &drawn.model.numbers.name;
+    let mut text = String::new();
+    if shipped::profile(machine).is_none() {
+        let _never_fails = writeln!(text, "# `{machine}` is a machine of the campaign's own, which no scenario knows.");
+    }
+    for (place, leg) in drawn.legs.iter().enumerate().skip(1) {
+        let Errand { acknowledged_after, first, armed_after, interrupted, .. } = leg.errand;
+        let (acknowledged, armed) = (seconds(acknowledged_after), seconds(armed_after));
+        let _never_fails = writeln!(
+            text,
+            "# delivery {}: {:.6} MU at {} MeV; the one before it was acknowledged after {acknowledged} s, first by the \
+             {first:?}, and it was armed {armed} s after that; when interrupted: {interrupted:?}",
+            place + 1,
+            leg.wanted.monitor_units,
+            leg.wanted.energy_mev,
+        );
+    }
+    text
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a preset is under a million MU")]

@@ -15,6 +15,9 @@ const LET_GO: Span = Span::from_millis(5);
 /// How long the operator waits for a console that goes on asking.
 const STICKS: Span = Span::from_secs(1);
 
+/// How often the operator acknowledges before the next delivery; then there is none.
+const MOST_ACKNOWLEDGED: u8 = 3;
+
 /// What the operator sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sees {
@@ -48,6 +51,8 @@ pub(super) struct Operator {
     /// Nothing more is armed: it was refused.
     gave_up: bool,
     begun: bool,
+    /// Acknowledgements since the last arming.
+    acknowledged: u8,
     /// Who has tried to acknowledge the last end, and was refused.
     refused: Option<FirstToAcknowledge>,
     given: Vec<Given>,
@@ -55,7 +60,7 @@ pub(super) struct Operator {
 
 impl Operator {
     pub const fn new(errands: Vec<Errand>) -> Self {
-        Self { errands, next: 0, gave_up: false, begun: false, refused: None, given: Vec::new() }
+        Self { errands, next: 0, gave_up: false, begun: false, acknowledged: 0, refused: None, given: Vec::new() }
     }
 
     /// Every arming so far.
@@ -111,6 +116,7 @@ impl Operator {
             State::Ready if self.arms(now, since, asked_at) => {
                 self.next += 1;
                 self.begun = false;
+                self.acknowledged = 0;
                 Some(self.arm(self.next - 1))
             }
             State::Armed if !self.begun => {
@@ -143,7 +149,12 @@ impl Operator {
             Act::Acknowledge { by: Role::Operator } if was_refused => {
                 self.refused = Some(FirstToAcknowledge::Operator);
             }
-            Act::Acknowledge { .. } if !was_refused => self.refused = None,
+            Act::Acknowledge { .. } if !was_refused => {
+                self.refused = None;
+                self.acknowledged += 1;
+                // what comes again and again is not acknowledged for ever
+                self.gave_up |= self.acknowledged >= MOST_ACKNOWLEDGED;
+            }
             Act::Acknowledge { .. } | Act::Arm { .. } if was_refused => self.gave_up = true,
             // a gate that has latched the delivery cannot go on with it
             Act::Resume if was_refused => {

@@ -2,7 +2,7 @@
 //! gate, and how much later than usual a message may come.
 
 use beam_core::units::Span;
-use beam_drivers::sim::Lie;
+use beam_drivers::sim::{Injection, Lie};
 
 use super::draw::Drawn;
 use super::legs::Day;
@@ -30,6 +30,8 @@ pub struct Circumstances {
     pub is_calm: bool,
     /// Permits may reach the gate late or not at all, or a guard may not run: then the gate's own rule is what holds.
     pub permits_are_hindered: bool,
+    /// A frame that nothing protects may say something else than its sender meant.
+    pub frames_are_spoilt: bool,
     /// The guards' clock does not show the time.
     pub clock_is_wrong: bool,
     /// How much faster than nominal a beam without pulses may run.
@@ -58,6 +60,7 @@ impl Circumstances {
             gate_is_damaged: false,
             is_calm: true,
             permits_are_hindered: false,
+            frames_are_spoilt: false,
             clock_is_wrong: false,
             rate_factor: 1.0,
             day: drawn.day,
@@ -66,7 +69,26 @@ impl Circumstances {
         for mishap in mishaps {
             around.add(mishap);
         }
+        if drawn.model.numbers.monitors.iter().any(|monitor| monitor.foreign.is_some()) {
+            around.spoil_unprotected();
+        }
         around
+    }
+
+    /// Readings without protection are believed as they come: the monitors may be made to say anything.
+    fn spoil_unprotected(&mut self) {
+        self.frames_are_spoilt = self.mishaps.iter().any(|mishap| match mishap.what {
+            What::Corrupt(_) => true,
+            What::Unit(injection) => {
+                matches!(injection, Injection::Crc | Injection::AliveJump | Injection::ShortFrame)
+            }
+            _ => false,
+        });
+        if self.frames_are_spoilt {
+            for lies in &mut self.lies {
+                lies.push(Lying { from: 0, lie: Lie::High });
+            }
+        }
     }
 
     fn add(&mut self, mishap: &Mishap) {
@@ -124,7 +146,7 @@ impl Circumstances {
     #[must_use]
     pub fn is_harmless(&self) -> bool {
         let unseen = self.day.response >= 1.0 || !self.beam_charge_is_honest;
-        let is_fair = self.day.output >= 0.85 && unseen;
+        let is_fair = self.day.output >= 0.85 && self.day.response >= 0.85 && unseen;
         is_fair
             && self.mishaps.iter().all(|mishap| match mishap.what {
                 What::Unit(injection) => matches!(injection.name(), "duplicate-frame" | "lost-frame"),

@@ -3,12 +3,13 @@
 
 use beam_core::machine::Beam;
 use beam_core::units::{Dose, Span};
-use beam_drivers::sim::{Noise, Share};
+use beam_drivers::sim::{Instrument, Noise, Share};
 
 use super::draw::one_of;
 use super::models::Model;
 use super::second_order::{Expected, Wanted};
 use crate::course::{AfterInterruption, Errand, FirstToAcknowledge, SetUpAnew};
+use crate::mishap::{Anchor, Mishap, Moment, Of, Percent, What};
 use crate::prepared::Prepared;
 
 /// The longest plan in MU: 30 Gy at 90 % and a little more, beyond any IOERT prescription.
@@ -99,14 +100,27 @@ impl Day {
     /// A day on which all is as commissioned.
     pub const USUAL: Self = Self { output: 1.0, response: 1.0 };
 
-    /// Mostly a usual day; now and then another output, or two monitors that read low alike by less than 15 %, which nobody
-    /// can see.
+    /// The same as a scenario says it: mishaps from the start on.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "a share of about one")]
+    pub fn as_mishaps(&self) -> Vec<Mishap> {
+        let percent = |factor: f64| Percent(Share::thousandths_of_percent((factor * 100_000.0).round() as i32));
+        let at = Moment { after: Anchor::Start, delay: Span::ZERO };
+        let output = What::Output { percent: percent(self.output) };
+        let reads = What::Reads { of: Of(Instrument::Monitors), percent: percent(self.response) };
+        let both = [(self.output, output), (self.response, reads)];
+        both.into_iter().filter(|(factor, _)| *factor != 1.0).map(|(_, what)| Mishap { at, what }).collect()
+    }
+
+    /// Mostly a usual day; now and then another output, or two monitors that read low alike: by less than 15 %, which nobody can
+    /// see, or by so much that only the limits behind the first one end the beam.
     pub fn draw(draw: &mut Noise) -> Self {
         let percent =
             |draw: &mut Noise, from: u32, to: u32| f64::from(from * 10 + draw.below((to - from) * 10)) / 1000.0;
         match draw.below(100) {
             0..=6 => Self { output: percent(draw, 80, 120), ..Self::USUAL },
-            7..=12 => Self { response: percent(draw, 85, 100), ..Self::USUAL },
+            7..=11 => Self { response: percent(draw, 85, 100), ..Self::USUAL },
+            12..=13 => Self { response: percent(draw, 52, 85), ..Self::USUAL },
             _ => Self::USUAL,
         }
     }

@@ -148,8 +148,8 @@ impl<'d> Oracle<'d> {
         let held = course.world.unit().held();
         let expects = |id| book.errand(id).map(|errand| &drawn.legs[errand].expected);
         // a pulse that was fired in this event was fired before anything that the event let arrive
-        if dose.look(now, &course.world, circumstances, expects, findings) {
-            ages.pulse(now, course.world.unit().pulses(), circumstances, findings);
+        if let Some(pulse) = dose.look(now, &course.world, circumstances, expects, findings) {
+            ages.pulse(now, held, pulse, circumstances, findings);
         }
         strikes.fired(now, course.world.unit().pulses());
         course.world.look_on(|seen| match seen {
@@ -202,6 +202,7 @@ impl<'d> Oracle<'d> {
             course,
             leg: &self.drawn.legs[under_way.given.errand],
             drawn: self.drawn,
+            struck_before: self.strikes.first_before(under_way.armed_at),
             told: under_way.told.as_ref().unwrap_or(latest),
             latest,
             under_way: &under_way,

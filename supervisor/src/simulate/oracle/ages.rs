@@ -171,15 +171,16 @@ impl Ages {
         }
     }
 
-    /// The unit fired its pulse number `pulses` since power-up.
-    pub fn pulse(&self, now: Ticks, pulses: u64, around: &Circumstances, findings: &mut Findings) {
+    /// The gate fired pulse number `pulse` of the delivery that it holds.
+    pub fn pulse(&self, now: Ticks, held: u16, pulse: u64, around: &Circumstances, findings: &mut Findings) {
         if !self.pulsed || around.gate_is_damaged {
             return;
         }
-        for counted in &self.counted {
-            let seen = counted.total + self.window >= pulses;
+        for counted in self.counted.iter().filter(|counted| counted.delivery.0 == held) {
+            let heard = counted.total - counted.delivery.1;
+            let seen = heard + self.window >= pulse;
             findings.demand(now, seen, "no pulse before the one before it was seen", || {
-                format!("pulse {pulses}, {} heard {} of {:#05x}", counted.guard.name(), counted.total, counted.id)
+                format!("pulse {pulse} of {held}, {} heard {heard} of {:#05x}", counted.guard.name(), counted.id)
             });
         }
     }

@@ -194,7 +194,7 @@ impl DoseWatch {
         }
     }
 
-    /// Looks at the unit; true when a pulse was fired. `expects` is what a delivery id is given for, nothing for a proof.
+    /// Looks at the unit; when a pulse was fired, which one of its delivery it is. `expects` is what a delivery id is given for, nothing for a proof.
     pub fn look<'e>(
         &mut self,
         now: Ticks,
@@ -202,14 +202,14 @@ impl DoseWatch {
         around: &Circumstances,
         expects: impl Fn(u16) -> Option<&'e Expected>,
         findings: &mut Findings,
-    ) -> bool {
+    ) -> Option<u64> {
         let held = world.unit().held();
         if held != self.delivery {
             self.finish(now, world, findings);
             self.take_up(held, world, around, expects(held));
         }
         if self.facts.continuous || world.unit().pulses() == self.pulses {
-            return false;
+            return None;
         }
         let truth = world.truth();
         self.pulses = truth.pulses;
@@ -225,7 +225,7 @@ impl DoseWatch {
             findings.demand(now, truth.pulses_beyond_lease == 0, "no pulse beyond a lease", String::new);
         }
         self.judge(now, findings);
-        true
+        Some(self.pulses())
     }
 
     fn take_up(&mut self, held: u16, world: &World, around: &Circumstances, expected: Option<&Expected>) {

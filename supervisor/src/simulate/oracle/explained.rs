@@ -10,15 +10,20 @@ use crate::simulate::circumstances::Circumstances;
 
 /// Whether one of the mishaps explains the fault, or what the operator does about an interruption, or the day's output.
 pub(super) fn is_explained(fault: Fault, around: &Circumstances, interrupted: AfterInterruption) -> bool {
-    let by_day = (around.day.output < 0.85 && matches!(fault, Fault::TimeLimit | Fault::RateLow))
+    let group = fault.group();
+    let dosimetry = matches!(group, Group::Limit | Group::Chamber | Group::Agreement | Group::Rate);
+    let by_day = (around.day.output < 0.85 && matches!(group, Group::Limit | Group::Rate))
+        || (around.day.response < 0.85 && dosimetry)
         || (around.day.response < 1.0 && around.beam_charge_is_honest && fault == Fault::BeamChargeRatio);
+    // a frame that nothing protects says whatever it was spoilt to
+    let by_spoilt = around.frames_are_spoilt && dosimetry;
     let by_people = match fault {
         // whoever interrupts, terminates what cannot go on
         Fault::OperatorStop => !around.mishaps.is_empty(),
         Fault::ResumeLimit => matches!(interrupted, AfterInterruption::Resume(_)) && !around.mishaps.is_empty(),
         _ => false,
     };
-    by_day || by_people || around.mishaps.iter().any(|mishap| explains(&mishap.what, fault))
+    by_day || by_people || by_spoilt || around.mishaps.iter().any(|mishap| explains(&mishap.what, fault))
 }
 
 fn explains(what: &What, fault: Fault) -> bool {
@@ -106,11 +111,10 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
             matches!(fault, Fault::GateStale | Fault::CountsDisagree) || follows_from_a_bus(fault)
         }
         I::HardwareInterlock => matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::NoPulse),
-        I::LinacSilent => fault == Fault::StatusStale,
+        // nobody hears that the console asks no longer
+        I::LinacSilent => matches!(fault, Fault::StatusStale | Fault::RequestedEarly),
         I::BeamRequestedEarly => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
-        I::RateHigh | I::RateLow | I::RateSlow => {
-            matches!(group, Group::Limit | Group::Rate) || matches!(fault, Fault::NoPulse | Fault::CountsDisagree)
-        }
+        I::RateHigh | I::RateLow | I::RateSlow => dosimetry || fault == Fault::CountsDisagree,
         I::OutputHigh => dosimetry,
         I::Energy | I::Applicator | I::ApplicatorUnread | I::Docking | I::Door | I::EmergencyStop => {
             group == Group::SetUp

@@ -11,7 +11,7 @@ use crate::mishap::{Anchor, Deed, Mishap, What};
 const AFTERWARDS: Span = Span::from_millis(250);
 
 /// Faults of the unit that are over with one frame, one pulse or one moment.
-const ONCE: [Injection; 12] = [
+pub(super) const ONCE: [Injection; 12] = [
     Injection::GateRestart,
     Injection::GateExtraPulseCount,
     Injection::Mon1Falls,
@@ -70,6 +70,11 @@ impl Strikes {
             let over = lasts(&strike.mishap.what).map(|span| from.after(span).after(AFTERWARDS));
             strike.over = Some(over.unwrap_or(Ticks::from_nanos(u64::MAX)));
         }
+    }
+
+    /// Whether the first of them had struck before `at`.
+    pub fn first_before(&self, at: Ticks) -> bool {
+        self.0.first().and_then(|strike| strike.struck).is_some_and(|struck| struck <= at)
     }
 
     /// Those that can still touch what begins at `from`.

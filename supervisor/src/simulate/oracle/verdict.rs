@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::dose::Passed;
 use super::explained::is_explained;
 use super::planned::{Said, says_as_planned};
+use super::strikes::ONCE;
 use super::{Findings, UnderWay};
 use crate::course::Course;
 use crate::describe::mu;
@@ -119,6 +120,8 @@ pub(super) struct Closing<'a> {
     pub course: &'a Course,
     pub drawn: &'a Drawn,
     pub leg: &'a Leg,
+    /// Whether the first mishap had struck when it was armed.
+    pub struck_before: bool,
     /// What had been told of it when it was acknowledged, or until now.
     pub told: &'a Progress,
     /// What was told of it until now.
@@ -282,11 +285,15 @@ impl Closing<'_> {
         if injection == Injection::GateExtraPulseCount && self.window() > 1.0 {
             return;
         }
+        // a gate that reports on one bus only is silent on the other as it should be
+        if injection == Injection::GateSilentB && self.drawn.model.numbers.single_bus {
+            return;
+        }
         // what is over in a moment before a delivery begins has harmed nothing of it
-        if from <= self.passed.before && (from == 0 || !self.touched.mishaps.contains(&mishap)) {
-            if self.passed.before > 0 || OVER_AT_ONCE.contains(&injection) {
-                return;
-            }
+        let is_first = self.under_way.given.errand == 0;
+        let is_over = if is_first { from == 0 && OVER_AT_ONCE.contains(&injection) } else { self.struck_before };
+        if is_over && (is_first || ONCE.contains(&injection)) {
+            return;
         }
         // whoever sets the linac up anew has put its energy and its output right
         let is_put_right = matches!(injection, Injection::Energy | Injection::OutputHigh);
@@ -334,6 +341,12 @@ impl Closing<'_> {
                 || format!("{true_mu:.4} MU true, {base:.4} counted, {:?} recorded", story.recorded_mu),
             );
         }
+        // what the one before it left behind is no dose of this one
+        let [first, second] = story.recorded_mu;
+        let is_bare = story.began || first.abs().max(second.abs()) <= self.pulse();
+        findings.demand(now, is_bare, "a beam that never began has no dose on record", || {
+            format!("delivery {}: {:?} recorded", story.delivery, story.recorded_mu)
+        });
         if !around.is_calm || self.passed.pulses == 0 || around.stops_recording() {
             return;
         }
