@@ -2,8 +2,8 @@
 
 use beam_drivers::sim::Signal;
 
+use super::bus::Sender;
 use super::{World, index};
-use crate::world::bus::Sender;
 
 impl World {
     /// Somebody sets the treatment unit up: each signal takes the place of the one before of its kind.

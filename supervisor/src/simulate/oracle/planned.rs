@@ -62,11 +62,13 @@ impl Said<'_> {
         });
     }
 
-    /// The true dose lies on the preset, unless monitor 1 reads low by less than anybody can see.
+    /// The true dose lies on the preset, unless monitor 1 reads low by less than anybody can see, or both monitors do alike: then
+    /// the pulse limit is the promise.
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn dose(&self, now: Ticks, findings: &mut Findings) {
         let Self { numbers, passed, expected, .. } = self;
-        if self.around.lies[0].iter().any(|lying| matches!(lying.lie, Lie::Low(85..))) {
+        if self.around.day.response < 1.0 || self.around.lies[0].iter().any(|lying| matches!(lying.lie, Lie::Low(85..)))
+        {
             return;
         }
         let pulses = passed.pulses.max(1) as f64;

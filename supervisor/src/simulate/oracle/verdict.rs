@@ -259,6 +259,11 @@ impl Closing<'_> {
         findings.demand(now, complete, "nothing trips without need", || {
             format!("delivery {which}: {} in {}: {:?}", story.delivery, story.state, story.faults)
         });
+        let unheard = self.unheard;
+        findings.demand(now, unheard.is_none(), "each guard hears what it is meant to hear", || format!("{unheard:?}"));
+        if !complete {
+            return;
+        }
         // the first pulses are taken for nominal ones, until their mean is known
         let first = self.window() * (day.output - 1.0).abs();
         let at_most = if self.drawn.model.numbers.lands_at_or_above { 1.0 } else { 0.5 };
@@ -271,8 +276,6 @@ impl Closing<'_> {
         findings.demand(now, lands, "the true dose lands on the preset", || {
             format!("delivery {which}: {off:.4} pulses from it")
         });
-        let unheard = self.unheard;
-        findings.demand(now, unheard.is_none(), "each guard hears what it is meant to hear", || format!("{unheard:?}"));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
@@ -331,7 +334,8 @@ impl Closing<'_> {
         let some_honest = around.lies.iter().any(|lies| lies.iter().all(|lying| matches!(lying.lie, Lie::High)));
         // With no chamber to be believed the gate's count is the last one. A second fault may take that away as well (a gate that
         // restarted, a session that died): the promise is one for single faults.
-        let gate_tells = self.drawn.model.numbers.is_pulsed() && around.mishaps.len() == 1 && around.day.output <= 1.0;
+        let is_alone = around.mishaps.len() == 1 && !(around.stops_recording() && around.day.response < 1.0);
+        let gate_tells = self.drawn.model.numbers.is_pulsed() && is_alone && around.day.output <= 1.0;
         if some_honest || gate_tells {
             let spare = self.window() + self.noise() + if some_honest { 0.0 } else { 0.06 * true_mu / self.pulse() };
             findings.demand(
