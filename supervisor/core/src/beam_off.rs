@@ -201,9 +201,17 @@ impl BeamOff {
             late.plus(pulse.times(now.saturating_sub(then).saturating_mul(2)))
         };
         let [pulse_first, pulse_second] = pulse;
-        judge(1, first, base_first, leak_first, more(late_first, pulse_first, pulses_first, counted_first)).or_else(|| {
-            judge(2, second, base_second, leak_second, more(late_second, pulse_second, pulses_second, counted_second))
-        })
+        judge(1, first, base_first, leak_first, more(late_first, pulse_first, pulses_first, counted_first)).or_else(
+            || {
+                judge(
+                    2,
+                    second,
+                    base_second,
+                    leak_second,
+                    more(late_second, pulse_second, pulses_second, counted_second),
+                )
+            },
+        )
     }
 }
 
