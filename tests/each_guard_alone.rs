@@ -90,8 +90,8 @@ fn trips_at_its_limit_by_the_time_guard_alone() {
     verifies(Requirement::BeamTime);
     for trial in trial_machines() {
         for seed in SEEDS {
-            let order =
-                Order { time_limit: trial.period().times(25).longer(Span::from_millis(400)), ..trial.order(PULSES) };
+            let time_limit = trial.period().times(25).longer(Span::from_millis(400));
+            let order = Order { time_limit, pulse_limit: u32::MAX, ..trial.order(PULSES) };
             let bench = alone(&trial, &order, seed, &[], Guard::Time);
             assert_eq!(faults(&bench), [Fault::TimeLimit], "{} seed {seed}", trial.name);
             // its clock begins when the gate opens, the console asks for beam 20 ms later; it turns every 5 ms

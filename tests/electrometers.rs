@@ -237,7 +237,7 @@ fn trips_whatever_such_an_electrometer_is_wrong_in() {
     verifies(Requirement::BusTrusted);
     let (counts, tells) = (example(), changed());
     let table: &[(&Trial, I, &[F])] = &[
-        (&counts, I::Mon1Stuck, &[F::ChargeStandsStill, F::NoSignal]),
+        (&counts, I::Mon1Stuck, &[F::ChargeStandsStill, F::NoSignal, F::ChambersDisagree]),
         (&counts, I::Mon1Frozen, &[F::CountsDisagree]),
         (&counts, I::Mon1Silent, &[F::DoseStale]),
         (&counts, I::Mon1Saturated, &[F::Saturated]),
@@ -248,11 +248,11 @@ fn trips_whatever_such_an_electrometer_is_wrong_in() {
         (&counts, I::AliveJump, &[F::Alive]),
         (&counts, I::AliveStuck, &[F::DoseStale]),
         (&counts, I::ShortFrame, &[F::Length]),
-        (&tells, I::Mon1Stuck, &[F::ChargeStandsStill, F::NoSignal]),
+        (&tells, I::Mon1Stuck, &[F::ChargeStandsStill, F::NoSignal, F::ChambersDisagree]),
         (&tells, I::Mon1Frozen, &[F::CountsDisagree]),
         (&tells, I::Mon1Silent, &[F::DoseStale]),
         (&tells, I::Mon1Saturated, &[F::Saturated]),
-        (&tells, I::Mon1Low, &[F::PulseLow]),
+        (&tells, I::Mon1Low, &[F::PulseLow, F::ChambersDisagree]),
         (&tells, I::Mon1High, &[F::PulseHigh]),
         (&tells, I::Mon1FullScale, &[F::FullScale]),
         (&tells, I::AliveJump, &[F::Alive]),
@@ -339,7 +339,7 @@ fn holds_another_layout_under_e2e_and_trips_its_broken_frames() {
     assert!(!trial.machine.is_unprotected());
     let outcome = deliver(&trial, &trial.order(20), 3, &[]);
     assert!(outcome.is_complete(), "{}", outcome.summary());
-    for (injection, fault) in [(I::Crc, F::Crc), (I::AliveJump, F::Alive), (I::Mon1Stuck, F::ChargeStandsStill)] {
+    for (injection, fault) in [(I::Crc, F::Crc), (I::AliveJump, F::Alive), (I::Mon1Stuck, F::ChambersDisagree)] {
         let outcome = with(&trial, injection);
         assert_eq!(outcome.fault(), Some(fault), "{injection:?}: {}", outcome.summary());
     }

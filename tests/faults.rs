@@ -44,10 +44,15 @@ enum In {
     Slowly(&'static [F], u8, Soon),
     /// An interruption, or one of these faults, before a further pulse.
     Interrupts(&'static [F]),
+    /// One of these faults in the first pulses, where the chambers are compared closely; later as if nothing had been.
+    Early(&'static [F]),
     /// The delivery goes on and lands where it should.
     Unseen,
 }
-use In::{Interrupts, Slowly, Trips, Unseen};
+use In::{Early, Interrupts, Slowly, Trips, Unseen};
+
+/// The last pulse at which one that is missed on one chamber is more than a tenth of the dose.
+const EARLY: u32 = 10;
 
 /// What must come of it when it is there from the start.
 #[derive(Clone, Copy, PartialEq)]
@@ -67,8 +72,11 @@ enum Before {
 }
 use Before::{Beam, BeamAtLatest, Finds, Inhibits, Nothing, Refuses};
 
-/// A charge that stands still is no signal too; a pC of leakage just before decides which of the two it is called.
-const STILL: &[F] = &[F::ChargeStandsStill, F::NoSignal];
+/// A charge that stands still is no signal too; a pC of leakage just before decides which of the two it is called. In the
+/// first pulses the other chamber tells first.
+const STILL: &[F] = &[F::ChargeStandsStill, F::NoSignal, F::ChambersDisagree];
+/// The same for a chamber that reads low.
+const LOW: &[F] = &[F::PulseLow, F::ChambersDisagree];
 
 /// Counters that begin anew: a frame's own, the charge's or the pulses', whichever shows first.
 const ANEW: &[F] = &[F::Alive, F::ChamberRestarted, F::ChargeFalls, F::CountsDisagree, F::PulseHigh];
@@ -81,8 +89,8 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon1Saturated, Trips(&[F::Saturated], D1 | LOCK, Pulses(0)), Refuses(F::Saturated)),
     (I::Mon1Overrange, Trips(&[F::OverRange], D1 | LOCK, Pulses(0)), Refuses(F::OverRange)),
     (I::Mon1FullScale, Trips(&[F::FullScale], D1 | LOCK, Pulses(0)), Beam),
-    (I::Mon1Low, Trips(&[F::PulseLow], D1 | LOCK, Pulses(2)), Beam),
-    (I::Mon1NoSignal, Trips(&[F::NoSignal], D1 | LOCK, Pulses(1)), Beam),
+    (I::Mon1Low, Trips(LOW, D1 | LOCK, Pulses(2)), Beam),
+    (I::Mon1NoSignal, Trips(STILL, D1 | LOCK, Pulses(1)), Beam),
     (I::Mon1High, Trips(&[F::PulseHigh], D1 | LOCK, Pulses(0)), Beam),
     (I::Mon1Falls, Trips(&[F::ChargeFalls], D1 | LOCK, Pulses(0)), Nothing),
     (
@@ -94,8 +102,8 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon1Voltage, Trips(&[F::Voltage], LOCK, Pulses(0)), Inhibits(F::Voltage)),
     (I::Mon1Leakage, Unseen, Inhibits(F::Leakage)),
     // one pulse of thirty: the record says that the chambers differ
-    (I::Mon1MissesPulse, Unseen, Nothing),
-    (I::Mon1HalfPulse, Unseen, Nothing),
+    (I::Mon1MissesPulse, Early(&[F::ChambersDisagree]), Beam),
+    (I::Mon1HalfPulse, Early(&[F::ChambersDisagree]), Beam),
     (I::Mon1SkipsPulse, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
     (I::Mon1Restart, Trips(ANEW, D1 | LOCK, Pulses(0)), Refuses(F::Alive)),
     (I::Mon2Stuck, Trips(STILL, D2 | LOCK, Pulses(1)), Beam),
@@ -106,14 +114,14 @@ const TABLE: &[(I, In, Before)] = &[
     (I::Mon2FullScale, Trips(&[F::FullScale], D2 | LOCK, Pulses(0)), Beam),
     // after 20 right pulses the difference outgrows 5 % of the sum only this late
     (I::Mon2Low6Percent, Slowly(&[F::ChambersDisagree], LOCK, Pulses(130)), Beam),
-    (I::Mon2NoSignal, Trips(&[F::NoSignal], D2 | LOCK, Pulses(1)), Beam),
+    (I::Mon2NoSignal, Trips(STILL, D2 | LOCK, Pulses(1)), Beam),
     (I::Mon2High, Trips(&[F::PulseHigh], D2 | LOCK, Pulses(0)), Beam),
     (I::Mon2Falls, Trips(&[F::ChargeFalls], D2 | LOCK, Pulses(0)), Nothing),
     (I::Mon2StatusFault, Trips(&[F::ChamberReportsFault], LOCK, Pulses(0)), Inhibits(F::ChamberReportsFault)),
     (I::Mon2Voltage, Trips(&[F::Voltage], LOCK, Pulses(0)), Inhibits(F::Voltage)),
     (I::Mon2Leakage, Unseen, Inhibits(F::Leakage)),
-    (I::Mon2MissesPulse, Unseen, Nothing),
-    (I::Mon2HalfPulse, Unseen, Nothing),
+    (I::Mon2MissesPulse, Early(&[F::ChambersDisagree]), Beam),
+    (I::Mon2HalfPulse, Early(&[F::ChambersDisagree]), Beam),
     (I::Mon2SkipsPulse, Trips(&[F::CountsDisagree], LOCK, Pulses(0)), Beam),
     (I::Mon2Restart, Trips(ANEW, D2 | LOCK, Pulses(0)), Refuses(F::Alive)),
     (I::BothZero, Trips(STILL, D1 | D2 | LOCK, Pulses(1)), Beam),
@@ -200,7 +208,7 @@ const TABLE: &[(I, In, Before)] = &[
     (I::HighVoltage, Trips(&[F::HighVoltage], LOCK, Pulses(0)), Inhibits(F::HighVoltage)),
     (I::LinacSilent, Slowly(&[F::StatusStale], TIME | LOCK, Millis(155)), Inhibits(F::StatusStale)),
     (I::BeamRequestedEarly, Unseen, Refuses(F::RequestedEarly)),
-    (I::RequestNeverTold, Unseen, Nothing),
+    (I::RequestNeverTold, Slowly(&[F::BeamWithoutRequest], LOCK, Millis(460)), Beam),
     (I::RequestAlwaysTold, Unseen, Refuses(F::RequestedEarly)),
     (I::RequestFlickers, Unseen, Refuses(F::RequestedEarly)),
 ];
@@ -277,6 +285,10 @@ impl Case {
                 ensure(found || interrupted, "neither interrupted nor the right fault")?;
                 ensure(outcome.truth.pulses < u64::from(self.at), "a further pulse")
             }
+            Early(faults) => match outcome.fault() {
+                Some(fault) => ensure(self.at <= EARLY && faults.contains(&fault), "another fault"),
+                None => unseen(outcome),
+            },
             Unseen => unseen(outcome),
         }
     }
@@ -326,7 +338,7 @@ fn run(cases: &[Case]) {
 /// The rows whose fault in the beam serves this requirement.
 fn serving(requirement: R) -> Vec<Case> {
     cases(|expected, _| match expected {
-        Trips(faults, ..) | Slowly(faults, ..) | Interrupts(faults) => {
+        Trips(faults, ..) | Slowly(faults, ..) | Interrupts(faults) | Early(faults) => {
             faults.iter().any(|fault| fault.requirement() == requirement)
         }
         Unseen => false,

@@ -39,7 +39,13 @@ fn trips_to_closed_on_an_interrupt_and_lands_right_after_a_resume() {
                 assert_eq!(hand.act(Act::Interrupt), Ok(()));
                 hand.run(HEARD);
                 let before = hand.truth();
-                assert_eq!(before.gate.state, GateState::Closed, "{} seed {seed}", trial.name);
+                assert_eq!(
+                    before.gate.state,
+                    GateState::Closed,
+                    "{} seed {seed} {:?}",
+                    trial.name,
+                    hand.progress.faults
+                );
                 assert_eq!(hand.state(), State::Interrupted);
                 hand.run(Span::from_secs(3));
                 assert!((hand.truth().mu - before.mu).abs() < 1e-9, "{} seed {seed}: beam while held", trial.name);

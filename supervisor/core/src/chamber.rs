@@ -109,6 +109,17 @@ impl Chamber {
     pub fn begin(&mut self, order: &Order) {
         let [first, second] = order.expected_pulse;
         self.expected = if self.monitor == 1 { first } else { second };
+        self.clear();
+    }
+
+    /// Another delivery is offered: what was collected for the last one is over, and nothing is expected yet. A counter that
+    /// fell then is no fault of the next one.
+    pub fn forget(&mut self) {
+        self.expected = Charge::ZERO;
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.charge = Charge::ZERO;
         self.peak = Charge::ZERO;
         self.started = false;

@@ -53,6 +53,7 @@ impl ClockWatch {
         self.now = now;
         if back > Span::ZERO {
             self.began = None;
+            self.reports = 0;
             return Some(FaultReport::of(Fault::ClockStalled).measured(nanos(back).saturating_neg(), 0));
         }
         None

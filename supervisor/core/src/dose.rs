@@ -262,8 +262,11 @@ impl DoseGuard {
                 self.lease_out = None;
                 self.renew(now);
             }
-            Command::TakeUp { .. }
-            | Command::Prove { .. }
+            Command::TakeUp { .. } => {
+                self.chamber.forget();
+                self.told = Charge::ZERO;
+            }
+            Command::Prove { .. }
             | Command::Silence
             | Command::Withhold
             | Command::Rebase { .. }

@@ -94,6 +94,8 @@ pub struct Ending {
     /// What a fault of this delivery has named: monitors and beam charge sensor, buses.
     named: [bool; 4],
     away: [bool; 2],
+    /// A fault has named the counts themselves.
+    counts_named: bool,
 }
 
 impl Ending {
@@ -108,6 +110,7 @@ impl Ending {
             dose_limit: machine.timing.stale(machine.timing.dose),
             named: [false; 4],
             away: [false; 2],
+            counts_named: false,
         }
     }
 
@@ -116,6 +119,7 @@ impl Ending {
         self.stage = Stage::Idle;
         self.named = [false; 4];
         self.away = [false; 2];
+        self.counts_named = false;
     }
 
     /// The delivery has ended.
@@ -141,6 +145,8 @@ impl Ending {
     /// A fault of this delivery, by its report.
     pub fn found(&mut self, report: &FaultReport) {
         self.name(report.monitor, report.bus.filter(|_| matches!(report.fault.group(), Group::Bus)));
+        self.counts_named |=
+            matches!(report.fault, Fault::PulsesWhileClosed | Fault::CountsDisagree | Fault::GateRestarted);
     }
 
     /// Whether the end is still being judged.
@@ -176,7 +182,8 @@ impl Ending {
         if waited <= self.patience {
             return Verdict::Wait;
         }
-        if let Some(sensor) = missing().find(|sensor| !self.is_named(sensor)).copied() {
+        let counts = |sensor: &Sensor| self.counts_named && sensor.age <= self.dose_limit;
+        if let Some(sensor) = missing().find(|sensor| !self.is_named(sensor) && !counts(sensor)).copied() {
             self.name(sensor.monitor, None);
             return Verdict::Fault(self.report(&sensor, told));
         }

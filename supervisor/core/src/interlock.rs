@@ -123,7 +123,7 @@ impl InterlockGuard {
 
     /// The delivery has ended, and its end is not yet judged.
     pub(crate) const fn is_ending(&self) -> bool {
-        matches!(self.common.phase, Phase::Ended) && self.ending.is_judging()
+        matches!(self.common.phase, Phase::Ended | Phase::Idle) && self.ending.is_judging()
     }
 
     pub(crate) fn warn(&mut self, report: FaultReport) {
@@ -290,6 +290,8 @@ impl InterlockGuard {
         match command {
             Command::TakeUp { .. } => {
                 self.order = None;
+                self.first.forget();
+                self.second.forget();
                 self.gate_base = None;
                 self.above_since = None;
                 self.warned = FaultSet::EMPTY;

@@ -94,7 +94,8 @@ impl InterlockGuard {
         if self.gate_base.is_some() && self.gate.has_closed() {
             self.sensors_after_closing(now);
         }
-        if matches!(self.common.phase, Phase::Ended) && self.order.is_some() {
+        // an acknowledgement does not end the judgement; where no beam began, there is none
+        if matches!(self.common.phase, Phase::Ended | Phase::Idle) && self.gate_base.is_some() {
             self.judge_end(now);
         }
         if self.common.is_active() {
@@ -205,7 +206,7 @@ impl InterlockGuard {
     fn sensors(&self, now: Ticks) -> [Option<Sensor>; 3] {
         let sensor = |monitor: u8, bus: Bus, pulses: u32, hearing: &Hearing| {
             let age = hearing.age(now, Ticks::ZERO);
-            let heard_since_closing = self.gate.closed_at().is_some_and(|at| now.since(at) > age);
+            let heard_since_closing = self.gate.closed_at().is_none_or(|at| now.since(at) > age);
             Some(Sensor { monitor, bus, pulses, age, heard_since_closing })
         };
         let [first, second, beam] = self.pulses();
@@ -220,7 +221,9 @@ impl InterlockGuard {
     }
 
     fn judge_end(&mut self, now: Ticks) {
-        self.ending.begin(self.common.since);
+        if matches!(self.common.phase, Phase::Ended) {
+            self.ending.begin(self.common.since);
+        }
         if !self.ending.is_judging() {
             return;
         }

@@ -60,6 +60,7 @@ pub mod request;
 pub mod requirement;
 pub mod resume;
 pub mod session;
+mod session_io;
 pub mod set_up;
 pub mod silence;
 pub mod state;

@@ -4,7 +4,6 @@
 //! decides nothing about a beam that is on: each guard ends the beam by itself, and the session only tells the others.
 //! Its own silence ends the beam too, because the interlock guard misses its heartbeat.
 
-use crate::clearance::Role;
 use crate::fault::{Fault, FaultSet, Group};
 use crate::frame::Bus;
 use crate::guard::{nanos, take_first};
@@ -12,98 +11,10 @@ use crate::machine::{Machine, Order};
 use crate::note::{Command, FaultReport, Note};
 use crate::proving::{Ask, EVERY_GUARD, Progress, ProofStep, Proving};
 use crate::resume::{Counted, base};
+pub use crate::session_io::{Act, Directive, EndedBy, Happening, SessionNote};
 use crate::state::{Event, Refused, State, next};
 use crate::units::{Dose, Span, Ticks};
 use crate::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
-
-/// What the operator asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Act {
-    /// Prove the guards and arm this delivery. Both ids are durable and were never sent before.
-    Arm {
-        /// Id of the proof.
-        proof: u16,
-        /// Id of the delivery.
-        delivery: u16,
-        /// The plan in counts.
-        order: Order,
-    },
-    /// Give the permits.
-    Begin,
-    /// Withhold the permits.
-    Interrupt,
-    /// Go on after an interruption.
-    Resume,
-    /// End the delivery for good.
-    Terminate,
-    /// Clear what was latched.
-    Acknowledge {
-        /// The role of whoever does it.
-        by: Role,
-    },
-}
-
-/// What happens to a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Happening {
-    /// A guard tells something.
-    Note(Guard, Note),
-    /// The operator acts.
-    Act(Act),
-    /// What stands against a beam in the service itself (rings, records, memory).
-    Standing(FaultSet),
-    /// Time passes.
-    Tick,
-}
-
-/// A command for some of the guards.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Directive {
-    /// For whom, as a sum of [`Guard::bit`].
-    pub to: u8,
-    /// The command.
-    pub command: Command,
-}
-
-/// What ended a delivery.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum EndedBy {
-    /// A guard.
-    Guard(Guard),
-    /// The operator.
-    Operator,
-    /// The session itself: a failed proof, a silent guard.
-    Session,
-}
-
-impl EndedBy {
-    /// The name that people and programs see.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Guard(guard) => guard.name(),
-            Self::Operator => "operator",
-            Self::Session => "session",
-        }
-    }
-}
-
-/// What the session tells of itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SessionNote {
-    /// A new state.
-    State(State),
-    /// The delivery ended.
-    Ended(EndedBy),
-    /// The session itself found a fault.
-    Fault(FaultReport),
-    /// Something is out of the ordinary, and the proof goes on.
-    Warning(Guard, FaultReport),
-    /// A guard's proof failed in this step.
-    ProofFailed(Guard, ProofStep),
-    /// A guard is proven.
-    Proven(Guard),
-}
 
 /// Places of the two queues out of the session; both are emptied after every happening.
 const PLACES: usize = 6;
@@ -126,10 +37,14 @@ pub struct Session {
     healthy: [Option<Ticks>; 4],
     began: Ticks,
     resumes: u8,
+    /// The beam of this delivery was begun.
+    has_delivered: bool,
     first_fault: Option<FaultReport>,
     /// Every fault found since the last acknowledgement, by the session or latched in a guard.
     found: FaultSet,
     to_acknowledge: bool,
+    /// A delivery ended then, and its end is not judged: nothing is armed before.
+    ending_since: Option<Ticks>,
     ended_by: Option<EndedBy>,
     next_heartbeat: Ticks,
     directives: [Option<Directive>; PLACES],
@@ -155,9 +70,11 @@ impl Session {
             healthy: [None; 4],
             began: Ticks::ZERO,
             resumes: 0,
+            has_delivered: false,
             first_fault: None,
             found: FaultSet::EMPTY,
             to_acknowledge: false,
+            ending_since: None,
             ended_by: None,
             next_heartbeat: Ticks::ZERO,
             directives: [None; PLACES],
@@ -241,14 +158,14 @@ impl Session {
     fn heard(&mut self, now: Ticks, guard: Guard, note: &Note) {
         match note {
             Note::Fault(report) => {
-                self.trip(EndedBy::Guard(guard), *report);
+                self.trip(now, EndedBy::Guard(guard), *report);
                 let (monitor, bus) =
                     (report.monitor, report.bus.filter(|_| matches!(report.fault.group(), Group::Bus)));
                 if (monitor > 0 || bus.is_some()) && !matches!(guard, Guard::Interlock) {
                     self.direct(Guard::Interlock.bit(), Command::Found { monitor, bus });
                 }
             }
-            Note::Reached => self.reached(guard),
+            Note::Reached => self.reached(now, guard),
             Note::Gate { bus, status } => {
                 let [on_a, on_b] = &mut self.gates;
                 *(if matches!(bus, Bus::A) { on_a } else { on_b }) = Some(*status);
@@ -271,7 +188,7 @@ impl Session {
                 if self.is_active()
                     && let Some(fault) = faults.gravest()
                 {
-                    self.trip(EndedBy::Guard(guard), FaultReport::of(fault));
+                    self.trip(now, EndedBy::Guard(guard), FaultReport::of(fault));
                 }
             }
             Note::Warning(report) => {
@@ -290,28 +207,31 @@ impl Session {
                 }
                 self.prove(now);
             }
-            Note::Judged { .. } | Note::EndJudged { .. } | Note::Counters { .. } => {}
+            Note::EndJudged { .. } => self.ending_since = None,
+            Note::Judged { .. } | Note::Counters { .. } => {}
         }
     }
 
-    fn reached(&mut self, guard: Guard) {
+    fn reached(&mut self, now: Ticks, guard: Guard) {
         if self.go(Event::DoseReached).is_ok() {
-            self.end(EndedBy::Guard(guard), Reason::DoseReached);
+            self.end(now, EndedBy::Guard(guard), Reason::DoseReached);
         }
     }
 
-    fn trip(&mut self, by: EndedBy, report: FaultReport) {
+    fn trip(&mut self, now: Ticks, by: EndedBy, report: FaultReport) {
         let was_active = self.is_active();
         self.found = self.found.with(report.fault);
         if self.first_fault.is_none() {
             self.first_fault = Some(report);
         }
         if self.go(Event::FaultFound).is_ok() && was_active {
-            self.end(by, Reason::Fault);
+            self.end(now, by, Reason::Fault);
         }
     }
 
-    fn end(&mut self, by: EndedBy, reason: Reason) {
+    fn end(&mut self, now: Ticks, by: EndedBy, reason: Reason) {
+        // a proof has no end to judge
+        self.ending_since = if self.order.is_some() && self.has_delivered { Some(now) } else { None };
         self.proving = None;
         self.taking_up = None;
         self.arming = None;
@@ -337,6 +257,7 @@ impl Session {
                 self.found = FaultSet::EMPTY;
                 self.ended_by = None;
                 self.resumes = 0;
+                self.has_delivered = false;
                 self.began = now;
                 self.direct(EVERY_GUARD, Command::TakeUp { delivery: *proof });
             }
@@ -349,17 +270,18 @@ impl Session {
                     return Err(Refused { state: self.state, event: Event::BeamOn, fault: Some(fault) });
                 }
                 self.go(Event::BeamOn)?;
+                self.has_delivered = true;
                 self.direct(EVERY_GUARD, Command::Deliver);
             }
             Act::Interrupt => {
                 self.go(Event::Interrupted)?;
                 self.direct(EVERY_GUARD, Command::Withhold);
             }
-            Act::Resume => self.resume()?,
+            Act::Resume => self.resume(now)?,
             Act::Terminate => {
                 self.go(Event::Terminated)?;
                 self.tell(SessionNote::Fault(FaultReport::of(Fault::OperatorStop)));
-                self.end(EndedBy::Operator, Reason::Operator);
+                self.end(now, EndedBy::Operator, Reason::Operator);
             }
             Act::Acknowledge { by } => {
                 if let Some(fault) = self.found.iter().find(|&fault| !by.may_clear(fault)) {
@@ -374,7 +296,7 @@ impl Session {
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), Refused> {
+    fn resume(&mut self, now: Ticks) -> Result<(), Refused> {
         let latched = self.gates.iter().flatten().any(|gate| matches!(gate.state, GateState::Latched));
         if latched {
             return Err(Refused::out_of_place(self.state, Event::ResumeRequested));
@@ -383,7 +305,7 @@ impl Session {
             let (resumes, limit) = (i64::from(self.resumes), i64::from(self.machine.resume_limit));
             let report = FaultReport::of(Fault::ResumeLimit).measured(resumes.saturating_add(1), limit);
             self.tell(SessionNote::Fault(report));
-            self.trip(EndedBy::Session, report);
+            self.trip(now, EndedBy::Session, report);
             return Ok(());
         }
         self.go(Event::ResumeRequested)?;
@@ -400,7 +322,10 @@ impl Session {
             self.direct(EVERY_GUARD, Command::Heartbeat);
         }
         if matches!(self.state, State::Inhibited | State::Ready) {
-            let event = if self.standing(now).is_empty() { Event::Cleared } else { Event::Blocked };
+            let watch = self.machine.watch_after_beam().plus(self.machine.timing.status);
+            self.ending_since = self.ending_since.filter(|since| now.since(*since) <= watch);
+            let is_clear = self.standing(now).is_empty() && self.ending_since.is_none();
+            let event = if is_clear { Event::Cleared } else { Event::Blocked };
             let _fits_both_states = self.go(event);
         }
         if self.is_active()
@@ -409,7 +334,7 @@ impl Session {
             let limit = nanos(self.machine.timing.session_silence);
             let report = FaultReport::of(Fault::GuardSilent).measured(i64::from(guard.bit()), limit);
             self.tell(SessionNote::Fault(report));
-            self.trip(EndedBy::Session, report);
+            self.trip(now, EndedBy::Session, report);
         }
         self.prove(now);
     }
@@ -468,15 +393,15 @@ impl Session {
             Progress::Failed(guard, step) => {
                 self.tell(SessionNote::ProofFailed(guard, step));
                 let fault = if matches!(step, ProofStep::TakeUp) { Fault::GateNotTakenUp } else { Fault::ProofFailed };
-                self.trip_by_proof(guard, fault);
+                self.trip_by_proof(now, guard, fault);
             }
         }
     }
 
-    fn trip_by_proof(&mut self, guard: Guard, fault: Fault) {
+    fn trip_by_proof(&mut self, now: Ticks, guard: Guard, fault: Fault) {
         let report = FaultReport::of(fault).measured(i64::from(guard.bit()), 0);
         self.tell(SessionNote::Fault(report));
-        self.trip(EndedBy::Session, report);
+        self.trip(now, EndedBy::Session, report);
     }
 
     /// Waits until the gate holds the delivery itself.
@@ -493,7 +418,7 @@ impl Session {
             self.arming = None;
             let _fits_proving = self.go(Event::Proven);
         } else if waited > stale_after.times(4).plus(self.machine.timing.session_silence) {
-            self.trip_by_proof(Guard::Interlock, Fault::GateNotTakenUp);
+            self.trip_by_proof(now, Guard::Interlock, Fault::GateNotTakenUp);
         }
     }
 

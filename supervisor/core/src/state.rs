@@ -150,8 +150,10 @@ pub const fn next(state: State, event: Event) -> Result<State, Refused> {
             E::Cleared => Ok(S::Ready),
             E::Blocked => Ok(S::Inhibited),
             E::FaultFound => Ok(S::Tripped),
+            // what the end of the last delivery came to may be told after that was acknowledged
+            E::Acknowledged => Ok(S::Inhibited),
             E::ArmRequested | E::Proven | E::BeamOn | E::Interrupted | E::ResumeRequested => refused,
-            E::DoseReached | E::Terminated | E::Acknowledged => refused,
+            E::DoseReached | E::Terminated => refused,
         },
         S::Ready => match event {
             E::Cleared => Ok(S::Ready),

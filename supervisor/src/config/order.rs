@@ -117,7 +117,10 @@ fn limits_of(beam: &NominalBeam, plan: &Plan) -> Limits {
     let check = counts::dose_limit(plan.monitor_units_check);
     let pulse = counts::expected_dose(beam.mu_per_pulse());
     // a plan in pulses takes the time of all of them, whatever its monitor units are within half a pulse
-    let dose = plan.pulses.map_or(preset, |pulses| pulse.times(pulses));
+    let dose = match (beam.output, plan.pulses) {
+        (Output::Pulses { .. }, Some(pulses)) => pulse.times(pulses),
+        (Output::Pulses { .. } | Output::Continuous { .. }, _) => preset,
+    };
     let expected = limits::expected_time(dose, counts::expected_dose(beam.mu_per_second()));
     Limits {
         preset,

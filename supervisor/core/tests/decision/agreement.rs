@@ -173,14 +173,23 @@ fn trips_a_chamber_that_missed_counts_for_good() {
 #[test]
 fn holds_and_trips_at_equal_counts_of_the_first_twenty_pulses_by_half_a_pulse_or_ten_percent() {
     verifies(Requirement::ChambersAgree);
-    let early = |first, second, pulses: u32| numbers(watch(1).doses(micro_mu(first), micro_mu(second), [pulses; 2]));
-    // a pulse is 50 000
-    assert_eq!(early(25_000, 50_000, 1), None);
-    assert_eq!(early(24_999, 50_000, 1), Some((Fault::ChambersDisagree, 25_001, 25_000)));
-    assert_eq!(early(900_000, 1_000_000, 20), None);
-    assert_eq!(early(899_999, 1_000_000, 20), Some((Fault::ChambersDisagree, 100_001, 100_000)));
-    assert_eq!(early(899_999, 1_000_000, 21), None, "three pulses are 150 000");
-    assert_eq!(early(0, 100_000, 0), None, "before the first pulse");
+    // of a pulse in micro-MU
+    let early = |pulse, first, second, pulses: u32| {
+        let mut agreement = Agreement::new(&machine());
+        agreement.begin(&Order { pulse_dose: micro_mu(pulse), ..order() });
+        numbers(agreement.doses(micro_mu(first), micro_mu(second), [pulses; 2]))
+    };
+    let large = 4_000_000;
+    assert_eq!(early(large, 2_000_000, large, 1), None);
+    assert_eq!(early(large, 1_999_999, large, 1), Some((Fault::ChambersDisagree, 2_000_001, 2_000_000)));
+    assert_eq!(early(large, 72_000_000, 80_000_000, 20), None);
+    let twenty = early(large, 71_999_999, 80_000_000, 20);
+    assert_eq!(twenty, Some((Fault::ChambersDisagree, 8_000_001, 8_000_000)));
+    assert_eq!(early(large, 71_999_999, 80_000_000, 21), None, "three pulses are more");
+    assert_eq!(early(large, 0, 12_000_000, 0), None, "before the first pulse");
+    // 0.05 MU say nothing, however small the pulse
+    assert_eq!(early(10_000, 10_000, 60_000, 2), None);
+    assert_eq!(early(10_000, 10_000, 60_001, 2), Some((Fault::ChambersDisagree, 50_001, 50_000)));
     let at_different = watch(2).doses(micro_mu(50_000), micro_mu(100_000), [1, 2]);
     assert_eq!(at_different, None, "at equal counts only");
     let mut tube = Agreement::new(&continuous());

@@ -179,11 +179,12 @@ fn trips_over_chambers_that_differ_by_more() {
 }
 
 #[test]
-fn trips_over_a_monitor_at_half_of_its_reading_at_the_second_pulse() {
+fn trips_over_a_monitor_at_half_of_its_reading_once_that_can_be_told() {
     verifies(Requirement::ChambersAgree);
+    // a pulse is 0.05 MU: two that are half of it are 0.049 MU
     for charge in [[510, PULSE[1]], [PULSE[0], 1020]] {
         let mut rig = delivering();
-        pulses_every(&mut rig, PERIOD, charge, 1);
+        pulses_every(&mut rig, PERIOD, charge, 2);
         rig.holds();
         pulses_every(&mut rig, PERIOD, charge, 1);
         assert_eq!(rig.faults().first(), Some(&Fault::ChambersDisagree), "{:?}", rig.reports());

@@ -44,6 +44,7 @@ mod proving;
 mod rate;
 mod resume;
 mod session;
+mod session_end;
 mod session_proof;
 mod set_up;
 mod state;

@@ -15,7 +15,7 @@ use beam_core::wire::{CloseCause, GateState, GateStatus, Guard, Reason};
 
 use crate::kit::{DELIVERY, NANO, PROOF, at, gate, machine, ms, order, verifies};
 
-const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
+pub const ACKNOWLEDGE: Act = Act::Acknowledge { by: Role::Physicist };
 
 pub const ARM: Act = Act::Arm { proof: PROOF, delivery: DELIVERY, order: order() };
 
@@ -409,24 +409,6 @@ fn holds_a_resume_to_the_largest_of_all_counts() {
     let mut trial = Trial::delivering();
     trial.note(Guard::Time, Note::Time { beam_on: ms(600), limit: ms(1000), gate_centiseconds: 0 });
     assert_eq!(rebased(&mut trial), Some(0));
-}
-
-#[test]
-fn holds_the_way_open_once_acknowledged() {
-    verifies(Requirement::Latched);
-    let mut trial = Trial::delivering();
-    trial.fault(Guard::Dose1, Fault::Crc);
-    trial.forget();
-    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
-    assert_eq!(
-        (trial.session.state(), &trial.asked[..]),
-        (State::Inhibited, &[(EVERY_GUARD, Command::Acknowledge)][..])
-    );
-    trial.tick();
-    assert_eq!(trial.session.state(), State::Ready);
-    assert!(trial.session.fault().is_some(), "what ended the last delivery stays known");
-    assert_eq!(trial.act(ARM), Ok(()));
-    assert_eq!((trial.session.fault(), trial.session.ended_by()), (None, None), "until the next one");
 }
 
 #[test]

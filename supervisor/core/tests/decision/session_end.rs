@@ -1,0 +1,65 @@
+//! What follows the end of a delivery in the session: nothing is armed before it was judged, and what is told late can be
+//! acknowledged.
+
+use beam_core::fault::Fault;
+use beam_core::note::{Command, FaultReport, Note};
+use beam_core::proving::EVERY_GUARD;
+use beam_core::requirement::Requirement;
+use beam_core::state::State;
+use beam_core::units::Dose;
+use beam_core::wire::Guard;
+
+use crate::kit::{ms, verifies};
+use crate::session::{ACKNOWLEDGE, ARM, Trial};
+
+/// The interlock guard's word on an end.
+const END_JUDGED: Note = Note::EndJudged { pulses: [1; 4], doses: [Dose::ZERO; 2], agrees: true };
+
+#[test]
+fn trips_an_arming_before_the_end_of_the_last_delivery_was_judged_or_can_no_longer_be() {
+    verifies(Requirement::Latched);
+    let mut trial = Trial::delivering();
+    trial.fault(Guard::Dose1, Fault::Crc);
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+    trial.run(ms(1000));
+    assert!(trial.act(ARM).is_err(), "the beam is watched for a second after its end");
+    trial.run(ms(100));
+    assert_eq!(trial.session.state(), State::Ready, "nobody will judge it any more");
+    assert_eq!(trial.act(ARM), Ok(()));
+}
+
+#[test]
+fn holds_an_acknowledgement_of_what_was_told_after_the_last_one() {
+    verifies(Requirement::Latched);
+    let mut trial = Trial::delivering();
+    trial.fault(Guard::Dose1, Fault::Crc);
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+    trial.note(Guard::Interlock, Note::Warning(FaultReport::of(Fault::EndDisagreement)));
+    trial.note(Guard::Interlock, END_JUDGED);
+    trial.tick();
+    assert_eq!(trial.session.state(), State::Inhibited, "the chambers differ");
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+    trial.tick();
+    assert_eq!(trial.session.state(), State::Ready);
+}
+
+#[test]
+fn holds_the_way_open_once_acknowledged() {
+    verifies(Requirement::Latched);
+    let mut trial = Trial::delivering();
+    trial.fault(Guard::Dose1, Fault::Crc);
+    trial.forget();
+    assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+    assert_eq!(
+        (trial.session.state(), &trial.asked[..]),
+        (State::Inhibited, &[(EVERY_GUARD, Command::Acknowledge)][..])
+    );
+    trial.tick();
+    assert_eq!(trial.session.state(), State::Inhibited, "its end is not judged yet");
+    trial.note(Guard::Interlock, END_JUDGED);
+    trial.tick();
+    assert_eq!(trial.session.state(), State::Ready);
+    assert!(trial.session.fault().is_some(), "what ended the last delivery stays known");
+    assert_eq!(trial.act(ARM), Ok(()));
+    assert_eq!((trial.session.fault(), trial.session.ended_by()), (None, None), "until the next one");
+}
