@@ -334,6 +334,11 @@ impl Closing<'_> {
         if injection == Injection::GateSilentB && self.drawn.model.numbers.single_bus {
             return;
         }
+        // an electrometer that tells each pulse by itself cannot fall, and the one that is shipped has no flag for over range
+        let is_untold = matches!(injection, Injection::Mon2Falls | Injection::Mon2Overrange);
+        if is_untold && self.drawn.model.numbers.monitors[1].foreign.is_some() {
+            return;
+        }
         // what is over in a moment before a delivery begins has harmed nothing of it
         let is_first = self.under_way.given.errand == 0;
         let is_over = if is_first { from == 0 && OVER_AT_ONCE.contains(&injection) } else { self.struck_before };
@@ -378,7 +383,9 @@ impl Closing<'_> {
         // restarted, a session that died): the promise is one for single faults.
         let is_alone = around.mishaps.len() == 1 && !(around.stops_recording() && around.day.response < 1.0);
         let gate_tells = self.drawn.model.numbers.is_pulsed() && is_alone && around.day.output <= 1.0;
-        if some_honest || gate_tells {
+        // without the record there is only what the monitors say, and nobody knows what a frame without protection said
+        let is_unknown = around.frames_are_spoilt && around.stops_recording();
+        if (some_honest || gate_tells) && !is_unknown {
             let spare = self.window() + self.noise() + if some_honest { 0.0 } else { 0.06 * true_mu / self.pulse() };
             findings.demand(
                 now,
