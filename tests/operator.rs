@@ -145,7 +145,7 @@ fn acts(hand: &Hand) -> [(&'static str, Act); 6] {
 fn holds_its_course_against_acts_out_of_place() {
     verifies(Requirement::Operator);
     let fitting: [(State, &[&str]); 7] = [
-        (State::Inhibited, &[]),
+        (State::Inhibited, &["acknowledge"]),
         (State::Ready, &["arm"]),
         (State::Proving, &["terminate"]),
         (State::Armed, &["begin", "terminate"]),

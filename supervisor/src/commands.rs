@@ -294,20 +294,20 @@ fn judge_again(arguments: &cli::Replay) -> Result<u8, Failure> {
     let (profile, interfaces) = profile_for_replay(&arguments.config)?;
     let plan = config::load_plan(&arguments.plan).map_err(|problems| wrong(&problems))?;
     let prepared = Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))?;
-    let verdict = replay::replay(&arguments.log, &prepared, &interfaces)
+    let replayed = replay::replay(&arguments.log, &prepared, &interfaces)
         .map_err(|error| fail(exit::CONFIGURATION, format!("{}: {error}", arguments.log.display())))?;
-    let report = &verdict.report;
+    let report = &replayed.report;
     if arguments.json {
-        let document = json!({ "report": report, "frames": verdict.frames, "log": verdict.log });
+        let document = json!({ "report": report, "frames": replayed.frames, "log": replayed.log });
         say!("{}", pretty(&document));
     } else {
         say_text!("{}", report.text());
-        say!("  {:<20} {}", "frames judged", verdict.frames);
-        for line in &verdict.log {
+        say!("  {:<20} {}", "frames judged", replayed.frames);
+        for line in &replayed.log {
             say!("  {line}");
         }
     }
-    Ok(if report.fault.is_none() { exit::DONE } else { exit::TRIPPED })
+    Ok(verdict(report))
 }
 
 /// A recording is judged by a machine; a service's configuration names it together with its interfaces.

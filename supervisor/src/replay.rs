@@ -8,10 +8,11 @@
 use std::fmt;
 use std::path::Path;
 
+use beam_core::agreement::Agreement;
 use beam_core::clearance::Role;
 use beam_core::fault::Fault;
 use beam_core::frame::{Bus, Frame, Origin, Trouble};
-use beam_core::machine::Machine;
+use beam_core::machine::{Machine, Order};
 use beam_core::note::Input;
 use beam_core::outcome::End;
 use beam_core::record::Stamps;
@@ -150,10 +151,10 @@ pub fn judge(lines: &[Line], prepared: &Prepared, interfaces: &[String; 2]) -> R
         }
     }
     player.settle();
-    let judged = player.judge_by_what_it_holds();
+    let judged = player.judge_by_what_it_holds(&prepared.order);
     let mut report = Report::new(prepared, acts.delivery, &player.progress);
     report.notices.extend(prepared.notices.iter().cloned());
-    if !judged && player.progress.is_over() {
+    if acts.recorded && !judged && player.progress.is_over() {
         report.notices.push(ENDS_EARLY.to_owned());
     }
     if !player.progress.is_over() {
@@ -294,11 +295,17 @@ impl Player {
     }
 
     /// Judges the end by what the recording holds, where it holds too little for the guards; whether these judged it.
-    fn judge_by_what_it_holds(&mut self) -> bool {
+    fn judge_by_what_it_holds(&mut self, order: &Order) -> bool {
         let Progress { pulses: [first, second], gate_pulses: gate, delivered, end, .. } = self.progress;
         if end.is_none() && self.progress.is_over() {
             let agrees = first == second && second == gate;
             self.progress.end = Some(End { pulses: [gate, first, second, first], doses: delivered, agrees });
+            let mut agreement = Agreement::new(&self.machine);
+            agreement.begin(order);
+            let [first_dose, second_dose] = delivered;
+            if let Some(report) = agreement.doses_at_end(first_dose, second_dose).filter(|_| first == second) {
+                self.progress.warnings.push((self.now, Guard::Interlock, report));
+            }
         }
         end.is_some()
     }

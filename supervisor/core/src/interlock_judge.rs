@@ -163,7 +163,7 @@ impl InterlockGuard {
         }
         let counts = Counts {
             open,
-            gate: if self.gate.has_closed() { None } else { Some(gate.pulses) },
+            gate: if self.gate.has_closed() && self.gate_base.is_some() { None } else { Some(gate.pulses) },
             pulses: self.pulses(),
             charge: [self.first.charge(), self.second.charge()],
             readings: [self.first.last_reading(now), self.second.last_reading(now)],
