@@ -285,9 +285,10 @@ impl Scene {
         }
     }
 
-    /// 2 % to 95 % of a pulse, and every third time one to twenty pulses.
+    /// 2 % to 95 % of a pulse, and every third time one to 2.4 pulses: what comes at once is measured up to an electrometer's
+    /// full scale, which is 2.5 pulses at least.
     fn small_dose(&self, draw: &mut Noise) -> SmallDose {
-        let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(1901) };
+        let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(141) };
         SmallDose::of_mu(self.pulse_mu * f64::from(hundredths) / 100.0)
     }
 

@@ -81,6 +81,8 @@ struct UnderWay {
     ended: Option<(Ticks, u64)>,
     /// What had been told of it when it was acknowledged.
     told: Option<Progress>,
+    /// What each chamber's own counter said when the end was judged, in MU.
+    measured: Option<[f64; 2]>,
 }
 
 /// The onlooker.
@@ -181,13 +183,22 @@ impl<'d> Oracle<'d> {
             self.book.copy(course.given());
             self.circumstances = Circumstances::under(self.drawn, &self.strikes.not_over(now));
             let given = self.book.last();
-            self.under_way =
-                given.map(|given| UnderWay { given, armed_at: now, began: false, ended: None, told: None });
+            self.under_way = given.map(|given| UnderWay {
+                given,
+                armed_at: now,
+                began: false,
+                ended: None,
+                told: None,
+                measured: None,
+            });
         }
         if let Some(under_way) = &mut self.under_way {
             under_way.began |= state == State::Delivering;
             if under_way.ended.is_none() && self.way.has_ended() {
                 under_way.ended = Some((now, course.world.truth().pulses));
+            }
+            if under_way.measured.is_none() && course.progress.end.is_some() {
+                under_way.measured = Some(self.dose.passed(under_way.given.delivery, &course.world).measured);
             }
         }
     }

@@ -161,6 +161,8 @@ impl Ages {
         for counted in self.counted.iter_mut().filter(|counted| counted.guard == guard) {
             if counted.delivery.0 != said.delivery {
                 counted.delivery = (said.delivery, counted.total);
+                // a counter may have begun anew between two deliveries
+                counted.last = None;
             }
             let heard = counted.total - counted.delivery.1;
             let paid = u64::from(said.lease) <= heard + self.window;

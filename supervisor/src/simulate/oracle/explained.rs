@@ -11,7 +11,7 @@ use crate::simulate::circumstances::Circumstances;
 /// Whether one of the mishaps explains the fault, or what the operator does about an interruption, or the day's output.
 pub(super) fn is_explained(fault: Fault, around: &Circumstances, interrupted: AfterInterruption) -> bool {
     let group = fault.group();
-    let dosimetry = matches!(group, Group::Limit | Group::Chamber | Group::Agreement | Group::Rate);
+    let dosimetry = is_dosimetry(fault);
     let by_day = (around.day.output < 0.85 && matches!(group, Group::Limit | Group::Rate))
         || (around.day.response < 0.85 && dosimetry)
         || (around.day.response < 1.0 && around.beam_charge_is_honest && fault == Fault::BeamChargeRatio);
@@ -60,13 +60,39 @@ fn explains(what: &What, fault: Fault) -> bool {
             Deed::Arm | Deed::Begin | Deed::Interrupt | Deed::Acknowledge | Deed::AcknowledgeAsOperator => false,
         },
         What::StampStep { .. } => false,
+        What::ControllerSays { .. } => group == Group::Bus,
+        // pulses that pass a closed gate may fall into the next take-up
+        What::PulsesWhileClosed { .. } => is_dosimetry(fault) || is_stray(fault) || fault == Fault::GateNotTakenUp,
+        What::GateTellsLate { .. } => explains_report(fault),
+        // a counter that is set to zero just before its wrap looks as if it had gone on
+        What::ClearCounters { .. } => is_dosimetry(fault) || is_stray(fault),
+        What::Rate { .. } => is_dosimetry(fault) || fault == Fault::CountsDisagree,
         // signals that change by a number explain what a chamber, the rate and the set-up can show, and stray charge
         What::Leak { .. } => matches!(fault, Fault::ChargeWhileClosed) || group == Group::Chamber,
         What::Hold { .. } | What::Pause { .. } => {
             matches!(group, Group::Limit | Group::Rate | Group::Ourselves) || fault == Fault::NoPulse
         }
-        _ => matches!(group, Group::Limit | Group::Chamber | Group::Agreement | Group::Rate | Group::SetUp),
+        _ => is_dosimetry(fault) || group == Group::SetUp,
     }
+}
+
+/// What limits, chambers, their agreement and the rate find.
+fn is_dosimetry(fault: Fault) -> bool {
+    matches!(fault.group(), Group::Limit | Group::Chamber | Group::Agreement | Group::Rate)
+}
+
+/// What pulses that nobody released look like.
+fn is_stray(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::PulsesWhileClosed | Fault::ChargeWhileClosed | Fault::PulseBeyondLease | Fault::CountsDisagree
+    )
+}
+
+/// What a report of the gate that says something else than the gate does may lead to.
+fn explains_report(fault: Fault) -> bool {
+    matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::GateOpenUnasked | Fault::GateContradiction)
+        || matches!(fault, Fault::CountsDisagree | Fault::ClocksDisagree | Fault::NoPulse)
 }
 
 /// What a permit or a report that does not arrive in time may lead to beside a fault of the bus.
@@ -93,12 +119,15 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
     if injection.damages_gate() {
         return explains_gate(injection, fault);
     }
-    let dosimetry = matches!(group, Group::Limit | Group::Chamber | Group::Agreement | Group::Rate);
+    let dosimetry = is_dosimetry(fault);
     match injection {
         I::Mon1Silent | I::Mon2Silent | I::BeamChargeSilent | I::AliveStuck => {
             dosimetry || matches!(fault, Fault::DoseStale | Fault::StatusStale | Fault::CountsDisagree)
         }
-        I::Mon1Frozen | I::BeamChargeFrozen => dosimetry || fault == Fault::CountsDisagree,
+        I::Mon1Frozen | I::Mon2Frozen | I::BeamChargeFrozen => dosimetry || fault == Fault::CountsDisagree,
+        I::Mon1SkipsPulse | I::Mon2SkipsPulse | I::BeamChargeSkipsPulse => dosimetry || fault == Fault::CountsDisagree,
+        // a counter that begins anew just before its wrap looks as if it had gone on
+        I::Mon1Restart | I::Mon2Restart | I::BeamChargeRestart => dosimetry || is_stray(fault) || fault == Fault::Alive,
         I::Mon1ChargeWithoutPulses | I::Mon1Leakage | I::Mon2Leakage => {
             dosimetry || matches!(fault, Fault::ChargeWhileClosed | Fault::Leakage)
         }
@@ -110,11 +139,21 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::GateSilentA | I::GateSilentB => {
             matches!(fault, Fault::GateStale | Fault::CountsDisagree) || follows_from_a_bus(fault)
         }
+        I::GateFrozenA | I::GateFrozenB | I::GateTellsLateA | I::GateTellsLateB => explains_report(fault),
+        // one count more on one bus than on the other is also a pulse above the final count
+        I::GateOneMoreA | I::GateOneMoreB | I::GateOneFewerA | I::GateOneFewerB => {
+            explains_report(fault) || is_stray(fault) || fault == Fault::PulseLimit
+        }
         I::HardwareInterlock => matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::NoPulse),
         // nobody hears that the console asks no longer
         I::LinacSilent => matches!(fault, Fault::StatusStale | Fault::RequestedEarly),
         I::BeamRequestedEarly => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
-        I::RateHigh | I::RateLow | I::RateSlow => dosimetry || fault == Fault::CountsDisagree,
+        I::RequestNeverTold => fault == Fault::BeamWithoutRequest,
+        I::RequestAlwaysTold => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
+        I::RequestFlickers => matches!(fault, Fault::RequestedEarly | Fault::BeamWithoutRequest),
+        I::RateHigh | I::RateLow | I::RateSlow | I::RateFast | I::RateHalf => {
+            dosimetry || fault == Fault::CountsDisagree
+        }
         I::OutputHigh => dosimetry,
         I::Energy | I::Applicator | I::ApplicatorUnread | I::Docking | I::Door | I::EmergencyStop => {
             group == Group::SetUp

@@ -10,7 +10,7 @@ use crate::describe::mu;
 use crate::mishap::{Mishap, What};
 use crate::prepared::Prepared;
 use crate::progress::Progress;
-use crate::simulate::circumstances::Circumstances;
+use crate::simulate::circumstances::{Circumstances, Lying};
 use crate::simulate::second_order::{Expected, Numbers};
 
 /// Five standard deviations of monitor 1's sum over n pulses, times the root of n, as a share of a pulse.
@@ -33,13 +33,13 @@ pub(super) fn says_as_planned(told: &Progress, prepared: &Prepared) -> bool {
 pub(super) struct Said<'a> {
     pub told: &'a Progress,
     pub passed: &'a Passed,
+    /// What each chamber's own counter said when the end was judged, in MU.
+    pub measured: [f64; 2],
     pub numbers: &'a Numbers,
     pub expected: &'a Expected,
     pub around: &'a Circumstances,
     /// Pulses when the session said that it had ended.
     pub pulses_at_end: u64,
-    /// Whether it was watched for long enough after its end for every frame to arrive.
-    pub is_settled: bool,
 }
 
 impl Said<'_> {
@@ -54,8 +54,9 @@ impl Said<'_> {
             return;
         }
         let Self { told, passed, pulses_at_end, .. } = self;
-        let counted = [told.gate_pulses, told.pulses[0], told.pulses[1]].map(u64::from);
-        let alike = !self.is_settled || counted.iter().all(|&count| count == passed.pulses);
+        let [gate, first, second, _] = told.end.map_or([0; 4], |end| end.pulses);
+        let counted = [gate, first, second].map(u64::from);
+        let alike = counted.iter().all(|&count| count == passed.pulses);
         findings.demand(now, alike, "as planned: gate and chambers counted the true pulses", || {
             format!("{} true, {counted:?} by gate, monitor 1 and monitor 2", passed.pulses)
         });
@@ -64,28 +65,46 @@ impl Said<'_> {
         });
     }
 
-    /// The true dose lies on the preset, unless monitor 1 reads low by less than anybody can see, or both monitors do alike: then
-    /// the pulse limit is the promise.
+    /// The true dose lies on the preset. What monitor 1 reads wrong nobody can see as long as it agrees with monitor 2; where both
+    /// read low alike the pulse limit is the promise.
     #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
     fn dose(&self, now: Ticks, findings: &mut Findings) {
-        let Self { numbers, passed, expected, .. } = self;
-        if self.around.day.response < 1.0 || self.around.lies[0].iter().any(|lying| matches!(lying.lie, Lie::Low(85..)))
-        {
+        let Self { numbers, passed, expected, around, .. } = self;
+        let [first, second] = &around.lies;
+        let is_low = |lying: &Lying| lying.lie != Lie::High;
+        if !first.is_empty() && second.iter().any(is_low) {
             return;
         }
+        let unseen = if first.is_empty() { 0.0 } else { self.apart_at_most() };
         let pulses = passed.pulses.max(1) as f64;
         let seen = if numbers.is_pulsed() { passed.mu / pulses } else { expected.pulse_mu };
         let pulse = expected.pulse_mu.max(seen);
         let landing = match (numbers.is_pulsed(), numbers.lands_at_or_above) {
-            (false, _) => LATENCY_TENTHS * self.around.rate_factor * self.around.day.output.max(1.0),
+            (false, _) => LATENCY_TENTHS * around.rate_factor * around.day.output.max(1.0),
             (true, true) => 1.0,
             (true, false) => 0.5,
         };
         let noise = SEEN_NOISE * f64::from(numbers.window.max(1)).sqrt() + SUM_NOISE * pulses.sqrt();
-        let off = (passed.mu - expected.preset.0).abs() / pulse;
-        findings.demand(now, off <= landing + noise, "as planned: the true dose is the preset", || {
-            format!("{:.4} MU of {:.4}, {off:.4} pulses from it", passed.mu, expected.preset.0)
+        // what came outside of every pulse may have been counted, or have come afterwards
+        let above = (passed.mu - passed.leaked - expected.preset.0).max(0.0);
+        let off = above.max(expected.preset.0 - passed.mu) / pulse;
+        findings.demand(
+            now,
+            off <= landing + noise + unseen / pulse,
+            "as planned: the true dose is the preset",
+            || format!("{:.4} MU of {:.4}, {off:.4} pulses from it", passed.mu, expected.preset.0),
+        );
+        let leaks = around.mishaps.iter().filter(|mishap| matches!(mishap.what, What::Leak { .. })).count() as f64;
+        findings.demand(now, passed.leaked <= leaks * 1.01 * pulse, "as planned: no charge after the end", || {
+            format!("{:.4} MU outside of every pulse", passed.leaked)
         });
+    }
+
+    /// What two chambers that agree differ by at most, in MU.
+    fn apart_at_most(&self) -> f64 {
+        let pulse = self.expected.pulse_mu;
+        let [first, second] = self.measured;
+        (0.02 * first.max(second)).max(0.5 * pulse).max(LEAST_APART_MU) + ROUNDING * pulse
     }
 
     fn chambers(&self, now: Ticks, findings: &mut Findings) {
@@ -94,10 +113,8 @@ impl Said<'_> {
         if self.numbers.monitors[1].foreign.is_some() && self.around.mishaps.iter().any(falls) {
             return;
         }
-        let pulse = self.expected.pulse_mu;
-        let [first, second] = self.passed.measured;
-        let (apart, larger) = ((first - second).abs(), first.max(second));
-        let limit = (0.02 * larger).max(0.5 * pulse).max(LEAST_APART_MU) + ROUNDING * pulse;
+        let ([first, second], limit) = (self.measured, self.apart_at_most());
+        let apart = (first - second).abs();
         findings.demand(now, apart <= limit, "as planned: the chambers agree", || {
             let recorded = self.told.delivered.map(mu);
             format!("{first:.4} and {second:.4} MU measured, {apart:.4} apart of {limit:.4}; {recorded:?} recorded")

@@ -11,8 +11,11 @@ use crate::mishap::{Anchor, Deed, Mishap, What};
 const AFTERWARDS: Span = Span::from_millis(250);
 
 /// Faults of the unit that are over with one frame, one pulse or one moment.
-pub(super) const ONCE: [Injection; 12] = [
+pub(super) const ONCE: [Injection; 15] = [
     Injection::GateRestart,
+    Injection::Mon1Restart,
+    Injection::Mon2Restart,
+    Injection::BeamChargeRestart,
     Injection::GateExtraPulseCount,
     Injection::Mon1Falls,
     Injection::Mon2Falls,
@@ -24,6 +27,23 @@ pub(super) const ONCE: [Injection; 12] = [
     Injection::AliveJump,
     Injection::ShortFrame,
     Injection::DuplicateFrame,
+];
+
+/// Faults of the unit that are over with the pulse that they befall, or with the first closing of the gate after it: when that is,
+/// the mishap does not say.
+pub(super) const ONE_PULSE: [Injection; 12] = [
+    Injection::Mon1MissesPulse,
+    Injection::Mon1HalfPulse,
+    Injection::Mon1SkipsPulse,
+    Injection::Mon2MissesPulse,
+    Injection::Mon2HalfPulse,
+    Injection::Mon2SkipsPulse,
+    Injection::BeamChargeMissesPulse,
+    Injection::BeamChargeHalfPulse,
+    Injection::BeamChargeSkipsPulse,
+    Injection::GateFiresClosed,
+    Injection::GateFiresClosedOnce,
+    Injection::GateLeaksBriefly,
 ];
 
 /// One mishap and its time.

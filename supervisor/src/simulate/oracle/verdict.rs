@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::dose::Passed;
 use super::explained::is_explained;
 use super::planned::{Said, says_as_planned};
-use super::strikes::ONCE;
+use super::strikes::{ONCE, ONE_PULSE};
 use super::{Findings, UnderWay};
 use crate::course::Course;
 use crate::describe::mu;
-use crate::mishap::What;
+use crate::mishap::{Mishap, What};
 use crate::progress::Progress;
 use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::Drawn;
@@ -126,6 +126,15 @@ const COUNTS_APART: [Injection; 7] = [
     Injection::Mon2SkipsPulse,
 ];
 
+/// Faults of the gate's report on bus B alone.
+const ON_BUS_B: [Injection; 5] = [
+    Injection::GateSilentB,
+    Injection::GateFrozenB,
+    Injection::GateOneMoreB,
+    Injection::GateOneFewerB,
+    Injection::GateTellsLateB,
+];
+
 /// What the record tells of a delivery.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Story {
@@ -187,15 +196,15 @@ impl Closing<'_> {
         if !self.around.gate_is_damaged {
             self.record(&story, findings);
         }
-        if says_as_planned(self.told, &self.leg.prepared) {
+        if self.is_as_planned() {
             let said = Said {
-                told: self.latest,
+                told: self.told,
                 passed: &self.passed,
+                measured: self.under_way.measured.unwrap_or(self.passed.measured),
                 numbers: &self.drawn.model.numbers,
                 expected: &self.leg.expected,
                 around: self.around,
                 pulses_at_end: self.pulses_at_end(),
-                is_settled: self.is_settled(),
             };
             said.judge(self.now, findings);
         }
@@ -218,9 +227,14 @@ impl Closing<'_> {
             pulses: self.passed.pulses,
             landing_pulses: (recorded_mu[0] - preset).abs() / self.pulse(),
             began: self.under_way.began,
-            as_planned: says_as_planned(self.told, &self.leg.prepared),
+            as_planned: self.is_as_planned(),
             undisturbed: self.touched.mishaps.is_empty() && self.drawn.day == crate::simulate::legs::Day::USUAL,
         }
+    }
+
+    /// What came after the verdict amends it.
+    fn is_as_planned(&self) -> bool {
+        says_as_planned(self.told, &self.leg.prepared) && self.latest.faults.is_empty()
     }
 
     const fn pulse(&self) -> f64 {
@@ -330,8 +344,8 @@ impl Closing<'_> {
         if COUNTS_APART.contains(&injection) && self.window() > 1.0 {
             return;
         }
-        // a gate that reports on one bus only is silent on the other as it should be
-        if injection == Injection::GateSilentB && self.drawn.model.numbers.single_bus {
+        // a gate that reports on one bus only has nothing to say wrong on the other
+        if self.drawn.model.numbers.single_bus && ON_BUS_B.contains(&injection) {
             return;
         }
         // an electrometer that tells each pulse by itself cannot fall, and the one that is shipped has no flag for over range
@@ -342,7 +356,7 @@ impl Closing<'_> {
         // what is over in a moment before a delivery begins has harmed nothing of it
         let is_first = self.under_way.given.errand == 0;
         let is_over = if is_first { from == 0 && OVER_AT_ONCE.contains(&injection) } else { self.struck_before };
-        if is_over && (is_first || ONCE.contains(&injection)) {
+        if is_over && (is_first || ONCE.contains(&injection) || ONE_PULSE.contains(&injection)) {
             return;
         }
         // whoever sets the linac up anew has put its energy and its output right
@@ -396,7 +410,11 @@ impl Closing<'_> {
         }
         // what the one before it left behind is no dose of this one
         let [first, second] = story.recorded_mu;
-        let is_bare = story.began || first.abs().max(second.abs()) <= self.pulse();
+        // what leaks, strays, or a counter that begins anew says is told as it was read
+        let is_stray = |mishap: &Mishap| matches!(mishap.what, What::Leak { .. } | What::PulsesWhileClosed { .. });
+        let lies = around.lies.iter().any(|lies| !lies.is_empty());
+        let is_odd = lies || self.touched.mishaps.iter().any(is_stray);
+        let is_bare = story.began || is_odd || first.abs().max(second.abs()) <= self.pulse();
         findings.demand(now, is_bare, "a beam that never began has no dose on record", || {
             format!("delivery {}: {:?} recorded", story.delivery, story.recorded_mu)
         });
@@ -406,7 +424,10 @@ impl Closing<'_> {
         for (monitor, recorded) in story.recorded_mu.into_iter().enumerate() {
             if around.lies[monitor].is_empty() {
                 let off = (recorded - true_mu).abs() / self.pulse();
-                let spare = self.window() + self.noise() + CHAMBER_GAIN * true_mu / self.pulse();
+                // an electrometer that tells each pulse by itself tells of nothing between two
+                let is_deaf = self.drawn.model.numbers.monitors[monitor].foreign.is_some();
+                let leaked = if is_deaf { self.passed.leaked / self.pulse() } else { 0.0 };
+                let spare = self.window() + self.noise() + CHAMBER_GAIN * true_mu / self.pulse() + leaked;
                 let holds = off <= spare * around.day.output.max(1.0);
                 findings.demand(now, holds, "an honest chamber's record is the true dose", || {
                     format!("monitor {}: {recorded:.4} MU recorded, {true_mu:.4} true", monitor + 1)
