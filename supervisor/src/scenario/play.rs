@@ -95,7 +95,7 @@ pub fn play_watched(scenario: &Scenario, watch: &mut impl FnMut(&Course)) -> Res
     }
     let mut watcher = Watcher::new(scenario);
     while !course.is_over() {
-        course.step(&mut |_| {});
+        course.step(&mut |_, _| {});
         watcher.look(&course);
         watch(&course);
     }

@@ -37,6 +37,7 @@ mod interlock_beam_charge;
 mod interlock_beam_off;
 mod interlock_frames;
 mod interlock_gate;
+mod interlock_old_news;
 mod interlock_set_up;
 mod limits;
 mod permit;
