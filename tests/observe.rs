@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet, Group};
 use beam_core::frame::{Bus, Frame};
 use beam_core::machine::{Beam, Order};
@@ -307,6 +308,32 @@ fn holds_the_delivery_that_follows_one_whose_beginning_it_did_not_see() {
     let report = report(&trial, accounts.first().expect("the account of a whole delivery"));
     assert_eq!((report.would_have.ended_by, report.would_have.fault), (Some("dose 1"), None));
     assert_eq!(report.happened.pulses_counted, [PULSES; 3]);
+}
+
+#[test]
+fn holds_the_next_delivery_of_the_same_gate_for_no_finding() {
+    let trial = Trial::mobile();
+    let order = trial.order(PULSES);
+    let mut hand = Hand::new(&trial, &order, SEED, &[]);
+    hand.world.keep_frames();
+    let mut first = 0;
+    for later in [0, 2] {
+        first = hand.world.frames().len();
+        hand.run(Span::from_secs(2));
+        hand.until(State::Ready);
+        assert_eq!(hand.arm(later), Ok(()));
+        hand.until(State::Armed);
+        assert_eq!(hand.act(Act::Begin), Ok(()));
+        hand.to_the_end();
+        hand.run(Span::from_secs(2));
+        assert_eq!(hand.act(Act::Acknowledge { by: Role::Operator }), Ok(()));
+    }
+    // between the two whoever governs the gate has it take up a proof and the next delivery
+    let mut onlooker = Onlooker::new(&trial.machine, &order);
+    let accounts = onlooker.hear_all(&hand.world.frames()[first..], AFTER);
+    let report = report(&trial, accounts.first().expect("the account of the second one"));
+    assert_eq!((report.would_have.ended_by, report.would_have.fault), (Some("dose 1"), None));
+    assert!(onlooker.outside.is_empty(), "beam outside of a delivery: {:?}", onlooker.outside);
 }
 
 #[test]

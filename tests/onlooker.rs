@@ -238,6 +238,7 @@ pub fn observed_report(trial: &Trial, pulses: u32, account: &Account) -> Observe
         planned_mu,
         backup_mu: planned_mu * 1.1,
         planned_pulses: trial.is_pulsed().then_some(pulses),
+        pulse_limit: trial.is_pulsed().then_some(2 * pulses),
         time_limit_s: 60.0,
     };
     ObservedReport::new(&planned, account, "2026-01-01T00:00:00Z".to_owned())

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use beam_core::fault::Fault;
+use beam_core::note::FaultReport;
 use beam_core::state::State;
 use tracing::warn;
 
@@ -39,6 +40,14 @@ impl KeptCounts {
             if !found.is_empty() {
                 check_is_due(&found, view, mark);
             }
+        }
+        // found by the guards while the service runs: it is not forgotten with the process
+        let began_anew =
+            |fault: &(_, _, FaultReport)| matches!(fault.2.fault, Fault::ChamberRestarted | Fault::GateRestarted);
+        if let Some((_, _, report)) = progress.faults.iter().find(|fault| began_anew(fault))
+            && !view.is_output_check_due()
+        {
+            check_is_due(&[format!("{} {}", report.fault.code(), report.fault.name())], view, mark);
         }
         let at_rest = !matches!(progress.state, State::Delivering | State::Interrupted);
         let counted = |counts: Counts| (counts.pulses, counts.gate);

@@ -65,6 +65,7 @@ impl Prepared {
             planned_mu: plan.monitor_units,
             backup_mu: expectation.map_or(0.0, |expected| expected.backup_mu),
             planned_pulses: expectation.and_then(|expected| expected.pulses),
+            pulse_limit: profile.machine.is_pulsed().then_some(order.pulse_limit),
             time_limit_s: seconds(order.time_limit),
         };
         Ok(prepared)
@@ -96,6 +97,7 @@ impl Prepared {
             planned_mu: 0.0,
             backup_mu: 0.0,
             planned_pulses: None,
+            pulse_limit: None,
             time_limit_s: 0.0,
         };
         Self {
@@ -173,6 +175,7 @@ impl Prepared {
         other.planned.planned_mu = mu(preset);
         other.planned.backup_mu = mu(backup);
         other.planned.time_limit_s = seconds(other.order.time_limit);
+        other.planned.pulse_limit = self.machine.is_pulsed().then_some(other.order.pulse_limit);
         other.planned.planned_pulses = match self.machine.beam {
             Beam::Pulsed { .. } => Some(whole_pulses(preset, pulse)),
             Beam::Continuous => None,

@@ -42,6 +42,8 @@ pub struct Planned {
     pub backup_mu: f64,
     /// Pulses that the preset is expected to take; none on a machine without pulses.
     pub planned_pulses: Option<u32>,
+    /// Most pulses by the gate's count; none on a machine without pulses.
+    pub pulse_limit: Option<u32>,
     /// Limit of the beam-on time in s.
     pub time_limit_s: f64,
 }
@@ -244,7 +246,8 @@ impl Report {
             ),
         );
         line("prescribed", format!("{} Gy at {} %", p.prescription_gy, p.isodose_percent));
-        let pulses = p.planned_pulses.map_or(String::new(), |pulses| format!(", about {pulses} pulses"));
+        let pulses = p.planned_pulses.zip(p.pulse_limit);
+        let pulses = pulses.map_or(String::new(), |(about, most)| format!(", about {about} pulses, at most {most}"));
         line(
             "planned",
             format!("{:.2} MU{pulses}; backup {:.2} MU, time limit {:.1} s", p.planned_mu, p.backup_mu, p.time_limit_s),

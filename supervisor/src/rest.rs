@@ -39,6 +39,9 @@ pub struct Rest {
     known: Option<(Dose, Base, Dose)>,
 }
 
+/// No delivery has the number 0: a unit that began anew at rest leaves it in the mark, and so does a mark that cannot be read.
+const RESTARTED: &str = "the treatment unit restarted, or the mark of a delivery cannot be read";
+
 impl Rest {
     /// The rest of `delivery`, from its journal in `directory` and from what chambers and gate say now.
     #[must_use]
@@ -68,7 +71,10 @@ impl Rest {
     #[must_use]
     pub fn refusal(&self) -> String {
         let delivery = self.delivery;
-        let mut text = format!("{} did not end cleanly, so nothing is armed: {}; ", self.name(), self.account());
+        let mut text = match delivery {
+            0 => format!("{RESTARTED}, so nothing is armed: "),
+            _ => format!("{} did not end cleanly, so nothing is armed: {}; ", self.name(), self.account()),
+        };
         text += "have the physicist do the output check, then start once with ";
         let _writing_to_a_string_cannot_fail = write!(text, "--output-check-done {delivery}");
         if let Some((_, _, rest)) = self.known.filter(|(_, _, rest)| *rest > Dose::ZERO) {
@@ -81,15 +87,14 @@ impl Rest {
     /// What is said when a person has done the output check.
     #[must_use]
     pub fn checked(&self) -> String {
-        format!("{} did not end cleanly; a person has done the output check; {}", self.name(), self.account())
+        match self.delivery {
+            0 => format!("{RESTARTED}; a person has done the output check"),
+            _ => format!("{} did not end cleanly; a person has done the output check; {}", self.name(), self.account()),
+        }
     }
 
-    /// No delivery has the number 0: there was a mark, and it could not be read.
     fn name(&self) -> String {
-        match self.delivery {
-            0 => "a delivery whose number is not to be read (the mark of it is damaged; say 0 for it)".to_owned(),
-            delivery => format!("delivery {delivery}"),
-        }
+        format!("delivery {}", self.delivery)
     }
 
     fn account(&self) -> String {

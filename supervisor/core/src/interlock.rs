@@ -226,12 +226,13 @@ impl InterlockGuard {
         if is_news {
             self.common.tell(Note::Gate { bus, status });
         }
+        // a count that fell makes the limit fall, and the other bus has not told of it yet
+        if restarted {
+            return self.raise(now, FaultReport::of(Fault::GateRestarted).on(bus));
+        }
         let spare = u32::from(self.machine.beam_hold && is_given && GateView::is_hold(&status));
         if let Some(report) = self.gate.fired_after_closing(bus, spare) {
             self.raise(now, report);
-        }
-        if restarted {
-            return self.raise(now, FaultReport::of(Fault::GateRestarted).on(bus));
         }
         if self.is_delivering() {
             self.gate_while_delivering(now, bus, &status);

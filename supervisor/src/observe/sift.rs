@@ -116,10 +116,12 @@ const fn is_finding(entry: &Entry) -> bool {
     )
 }
 
-/// Which guard found which fault of the beam itself, and when, where an entry says so.
+/// Which guard found which fault of the beam itself, and when, where an entry says so. That the gate lost the delivery that it
+/// held says nothing here: whoever governs it has it take up the next one.
 fn beam_found(entry: &Entry) -> Option<(Guard, Ticks, Fault)> {
     let Entry::Guard(Record { at, guard, body: Body::Note(Note::Fault(report)), .. }) = entry else { return None };
-    (report.fault.group() == Group::Beam).then_some((*guard, *at, report.fault))
+    let is_beam = report.fault.group() == Group::Beam && report.fault != Fault::GateRestarted;
+    is_beam.then_some((*guard, *at, report.fault))
 }
 
 /// Counts of frames go on, modulo 2^32.

@@ -167,6 +167,22 @@ fn trips_over_a_gate_that_counts_backwards() {
 }
 
 #[test]
+fn trips_a_gate_that_begins_anew_behind_a_beam_as_that_and_as_no_pulse() {
+    verifies(Requirement::BeamUnasked);
+    for first in [Bus::A, Bus::B] {
+        let mut rig = delivering();
+        rig.pulses(3);
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(200));
+        rig.forget();
+        rig.gate.pulses = 0;
+        rig.tell_gate_on(first);
+        assert_eq!(rig.trips(Fault::GateRestarted).bus, Some(first));
+    }
+}
+
+#[test]
 fn holds_a_gate_that_begins_to_count_for_a_new_delivery() {
     verifies(Requirement::BeamUnasked);
     let mut rig = Rig::deaf(WHO, &machine());
