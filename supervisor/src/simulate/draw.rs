@@ -119,6 +119,8 @@ struct Scene {
     period: Span,
     /// Dose of a pulse in MU.
     pulse_mu: f64,
+    /// What both electrometers can measure in one reading, in MU, and not quite.
+    most_leak_mu: f64,
     /// How long the operator waits after this delivery.
     between: Span,
 }
@@ -136,6 +138,7 @@ impl Scene {
             is_slow,
             period: period(model),
             pulse_mu: leg.expected.pulse_mu,
+            most_leak_mu: 0.95 * model.numbers.full_scale_mu(),
             between: legs.get(struck + 1).map_or(Span::ZERO, |next| next.wait()),
         }
     }
@@ -285,11 +288,10 @@ impl Scene {
         }
     }
 
-    /// 2 % to 95 % of a pulse, and every third time one to 2.4 pulses: what comes at once is measured up to an electrometer's
-    /// full scale, which is 2.5 pulses at least.
+    /// 2 % to 95 % of a pulse, and every third time one to 2.4 pulses; no more than an electrometer can measure at once.
     fn small_dose(&self, draw: &mut Noise) -> SmallDose {
         let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(141) };
-        SmallDose::of_mu(self.pulse_mu * f64::from(hundredths) / 100.0)
+        SmallDose::of_mu((self.pulse_mu * f64::from(hundredths) / 100.0).min(self.most_leak_mu))
     }
 
     /// How long a bus is away: half of the time long enough to be missed.

@@ -10,6 +10,7 @@
 //! | `strikes` | which mishaps can have touched a delivery |
 //! | `way` | how the session goes from state to state, and who acknowledges what |
 //! | `verdict` | how a delivery ended, and what the record says |
+//! | `found` | that a fault of the unit that must be found is found |
 //! | `planned` | whether *as planned* was true where it was said |
 //! | `explained` | whether each fault that was told was one that happened |
 
@@ -31,6 +32,7 @@ mod ages;
 mod bytes;
 mod dose;
 mod explained;
+mod found;
 mod permits;
 mod planned;
 mod strikes;
@@ -75,6 +77,8 @@ impl Findings {
 #[derive(Clone, Debug)]
 struct UnderWay {
     given: Given,
+    /// How many processes had ended before it was armed.
+    process: usize,
     armed_at: Ticks,
     began: bool,
     /// When it ended, and how many pulses there had been by then.
@@ -185,6 +189,7 @@ impl<'d> Oracle<'d> {
             let given = self.book.last();
             self.under_way = given.map(|given| UnderWay {
                 given,
+                process: course.before.len(),
                 armed_at: now,
                 began: false,
                 ended: None,
@@ -213,6 +218,7 @@ impl<'d> Oracle<'d> {
             course,
             leg: &self.drawn.legs[under_way.given.errand],
             drawn: self.drawn,
+            has_died: course.world.stopped().session || course.before.len() > under_way.process,
             struck_before: self.strikes.first_before(under_way.armed_at),
             told: under_way.told.as_ref().unwrap_or(latest),
             latest,

@@ -134,6 +134,13 @@ pub struct Expected {
 }
 
 impl Numbers {
+    /// What both electrometers can measure at once, in MU.
+    #[must_use]
+    pub fn full_scale_mu(&self) -> f64 {
+        let [first, second] = self.monitors.map(|monitor| monitor.full_scale_pc / monitor.pc_per_mu);
+        first.min(second)
+    }
+
     /// What `wanted` comes to; none where the machine lacks its beam or its applicator.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranges of a plan")]

@@ -31,8 +31,14 @@ fn explains(what: &What, fault: Fault) -> bool {
     match what {
         What::Unit(injection) => explains_injection(*injection, fault),
         // what does not arrive, or not as it was sent: the bus, what waits for it, and counts that differ
-        What::Lose(_) | What::Late { .. } | What::Reorder(_) | What::Corrupt(_) | What::Repeat(_) => {
+        What::Lose(_) | What::Corrupt(_) | What::Repeat(_) => {
             group == Group::Bus || fault == Fault::CountsDisagree || follows_from_a_bus(fault)
+        }
+        // reports of the gate in another order than they were sent are those of a gate that lost what it held
+        What::Late { .. } | What::Reorder(_) => {
+            group == Group::Bus
+                || matches!(fault, Fault::CountsDisagree | Fault::GateRestarted)
+                || follows_from_a_bus(fault)
         }
         What::BusOff { .. } | What::Cut { .. } | What::Babble { .. } | What::Overflow { .. } => {
             group == Group::Bus || fault == Fault::CountsDisagree || follows_from_a_bus(fault)
@@ -62,11 +68,14 @@ fn explains(what: &What, fault: Fault) -> bool {
         What::StampStep { .. } => false,
         What::ControllerSays { .. } => group == Group::Bus,
         // pulses that pass a closed gate may fall into the next take-up
-        What::PulsesWhileClosed { .. } => is_dosimetry(fault) || is_stray(fault) || fault == Fault::GateNotTakenUp,
-        What::GateTellsLate { .. } => explains_report(fault),
+        What::PulsesWhileClosed { .. } => {
+            is_dosimetry(fault) || is_stray(fault) || matches!(fault, Fault::GateNotTakenUp | Fault::ProofFailed)
+        }
+        What::GateTellsLate { .. } => tells_late(fault),
         // a counter that is set to zero just before its wrap looks as if it had gone on
         What::ClearCounters { .. } => is_dosimetry(fault) || is_stray(fault),
-        What::Rate { .. } => is_dosimetry(fault) || fault == Fault::CountsDisagree,
+        // readings of many more pulses than a bus was made for leave no room for a status
+        What::Rate { .. } => is_dosimetry(fault) || matches!(fault, Fault::CountsDisagree | Fault::StatusStale),
         // signals that change by a number explain what a chamber, the rate and the set-up can show, and stray charge
         What::Leak { .. } => matches!(fault, Fault::ChargeWhileClosed) || group == Group::Chamber,
         What::Hold { .. } | What::Pause { .. } => {
@@ -93,6 +102,12 @@ fn is_stray(fault: Fault) -> bool {
 fn explains_report(fault: Fault) -> bool {
     matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::GateOpenUnasked | Fault::GateContradiction)
         || matches!(fault, Fault::CountsDisagree | Fault::ClocksDisagree | Fault::NoPulse)
+}
+
+/// What a gate that tells too late of its closing leads to. Where that begins after it has told so, it tells once more that it
+/// is open.
+fn tells_late(fault: Fault) -> bool {
+    explains_report(fault) || fault == Fault::GateRestarted
 }
 
 /// What a permit or a report that does not arrive in time may lead to beside a fault of the bus.
@@ -139,7 +154,9 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::GateSilentA | I::GateSilentB => {
             matches!(fault, Fault::GateStale | Fault::CountsDisagree) || follows_from_a_bus(fault)
         }
-        I::GateFrozenA | I::GateFrozenB | I::GateTellsLateA | I::GateTellsLateB => explains_report(fault),
+        I::GateTellsLateA | I::GateTellsLateB => tells_late(fault),
+        // reports of each pulse that all say the same look like those of more time than has passed
+        I::GateFrozenA | I::GateFrozenB => explains_report(fault) || is_stray(fault) || fault == Fault::ClockStalled,
         // one count more on one bus than on the other is also a pulse above the final count
         I::GateOneMoreA | I::GateOneMoreB | I::GateOneFewerA | I::GateOneFewerB => {
             explains_report(fault) || is_stray(fault) || fault == Fault::PulseLimit

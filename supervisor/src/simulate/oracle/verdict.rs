@@ -1,5 +1,5 @@
-//! How a delivery ended, and what the record says: a fault-free one completes on its preset, a fault that must be found is
-//! found, and no record falls short of the true dose.
+//! How a delivery ended, and what the record says: a fault-free one completes on its preset, and no record falls short of the
+//! true dose.
 
 use beam_core::frame::Bus;
 use beam_core::resume::{Counted, base};
@@ -7,13 +7,12 @@ use beam_core::session::EndedBy;
 use beam_core::state::State;
 use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{GateState, Guard};
-use beam_drivers::sim::{Injection, Lie};
+use beam_drivers::sim::Lie;
 use serde::Serialize;
 
 use super::dose::Passed;
 use super::explained::is_explained;
 use super::planned::{Said, says_as_planned};
-use super::strikes::{ONCE, ONE_PULSE};
 use super::{Findings, UnderWay};
 use crate::course::Course;
 use crate::describe::mu;
@@ -31,110 +30,6 @@ const SUM_NOISE: f64 = 0.005;
 const PULSE_NOISE: f64 = 0.04;
 /// How much chamber 2 reads above chamber 1 in the simulated unit, and a little.
 const CHAMBER_GAIN: f64 = 0.003;
-/// Pulses after its beginning, and a time in seconds, within which a fault that shows at once must have ended a delivery: a
-/// status frame is missed after three of its periods.
-const AT_ONCE: (u64, f64) = (4, 0.2);
-
-/// Faults of the unit that need not end a delivery: nobody can see them in the beam, they cannot matter there, or they
-/// take longer than some plans to show.
-const MAY_COMPLETE: [Injection; 59] = [
-    Injection::DuplicateFrame,
-    Injection::LostFrame,
-    Injection::BothLow6,
-    // only where the sensor is fitted; its own tests have it everywhere
-    Injection::BeamChargeSilent,
-    Injection::BeamChargeSaturated,
-    Injection::BeamChargeLow6,
-    Injection::BeamChargeZero,
-    Injection::BeamChargeHigh,
-    Injection::BeamChargeFrozen,
-    Injection::BeamChargeCrc,
-    Injection::BeamChargeMissesPulse,
-    Injection::BeamChargeHalfPulse,
-    Injection::BeamChargeSkipsPulse,
-    Injection::BeamChargeRestart,
-    // one pulse is less than what chambers may differ by as long as pulses come
-    Injection::Mon1MissesPulse,
-    Injection::Mon1HalfPulse,
-    Injection::Mon2MissesPulse,
-    Injection::Mon2HalfPulse,
-    Injection::Mon1Leakage,
-    Injection::Mon2Leakage,
-    Injection::Mon2Low6Percent,
-    Injection::Mon1ChargeWithoutPulses,
-    Injection::GateClockSlow,
-    Injection::RateHigh,
-    Injection::RateLow,
-    Injection::RateSlow,
-    Injection::RateFast,
-    Injection::RateHalf,
-    Injection::RequestAlwaysTold,
-    Injection::RequestFlickers,
-    // it shows only when the gate closes
-    Injection::GateTellsLateA,
-    Injection::GateTellsLateB,
-    Injection::GateLeaks,
-    Injection::GateLeaseOffByOne,
-    Injection::BeamRequestedEarly,
-    Injection::GateStaleTimerDeadDose1,
-    Injection::GateStaleTimerDeadDose2,
-    Injection::GateStaleTimerDeadTime,
-    Injection::GateStaleTimerDeadInterlock,
-    Injection::GateStaleTimerDoubleDose1,
-    Injection::GateStaleTimerDoubleDose2,
-    Injection::GateStaleTimerDoubleTime,
-    Injection::GateStaleTimerDoubleInterlock,
-    Injection::GateStaleTimerSlowDose1,
-    Injection::GateStaleTimerSlowDose2,
-    Injection::GateStaleTimerSlowTime,
-    Injection::GateStaleTimerSlowInterlock,
-    Injection::GateTripDeadDose1,
-    Injection::GateTripDeadDose2,
-    Injection::GateTripDeadTime,
-    Injection::GateTripDeadInterlock,
-    Injection::GateLeaseDeadDose1,
-    Injection::GateLeaseDeadDose2,
-    Injection::GateLeaseDeadTime,
-    Injection::GateLeaseDeadInterlock,
-    Injection::GateStateDeadDose1,
-    Injection::GateStateDeadDose2,
-    Injection::GateStateDeadTime,
-    Injection::GateStateDeadInterlock,
-];
-
-/// Faults of the unit that are over in a moment.
-const OVER_AT_ONCE: [Injection; 9] = [
-    Injection::GateRestart,
-    Injection::Mon1Falls,
-    Injection::Mon2Falls,
-    Injection::Mon1Restart,
-    Injection::Mon2Restart,
-    Injection::BeamChargeRestart,
-    Injection::Crc,
-    Injection::AliveJump,
-    Injection::ShortFrame,
-];
-
-/// Faults by which gate and chambers count apart. At high rates they may, within the window, as long as pulses come.
-const COUNTS_APART: [Injection; 7] = [
-    Injection::GateExtraPulseCount,
-    Injection::GateOneMoreA,
-    Injection::GateOneMoreB,
-    Injection::GateOneFewerA,
-    Injection::GateOneFewerB,
-    Injection::Mon1SkipsPulse,
-    Injection::Mon2SkipsPulse,
-];
-
-/// Faults of the gate's report on bus B alone.
-const ON_BUS_B: [Injection; 5] = [
-    Injection::GateSilentB,
-    Injection::GateFrozenB,
-    Injection::GateOneMoreB,
-    Injection::GateOneFewerB,
-    Injection::GateTellsLateB,
-];
-
 /// What the record tells of a delivery.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Story {
@@ -173,6 +68,8 @@ pub(super) struct Closing<'a> {
     pub leg: &'a Leg,
     /// Whether the first mishap had struck when it was armed.
     pub struck_before: bool,
+    /// Whether the process that led it has died.
+    pub has_died: bool,
     /// What had been told of it when it was acknowledged, or until now.
     pub told: &'a Progress,
     /// What was told of it until now.
@@ -232,16 +129,16 @@ impl Closing<'_> {
         }
     }
 
-    /// What came after the verdict amends it.
+    /// What came after the verdict amends it, and a process that has died gives none.
     fn is_as_planned(&self) -> bool {
-        says_as_planned(self.told, &self.leg.prepared) && self.latest.faults.is_empty()
+        says_as_planned(self.told, &self.leg.prepared) && self.latest.faults.is_empty() && !self.has_died
     }
 
     const fn pulse(&self) -> f64 {
         self.leg.expected.pulse_mu
     }
 
-    fn window(&self) -> f64 {
+    pub(super) fn window(&self) -> f64 {
         f64::from(self.drawn.model.numbers.window.max(1))
     }
 
@@ -250,7 +147,7 @@ impl Closing<'_> {
     }
 
     /// Pulses of this delivery when the session said that it had ended.
-    fn pulses_at_end(&self) -> u64 {
+    pub(super) fn pulses_at_end(&self) -> u64 {
         let before = if self.drawn.model.numbers.is_pulsed() { self.passed.before } else { 0 };
         self.under_way.ended.map_or(self.passed.pulses, |(_, pulses)| pulses.saturating_sub(before))
     }
@@ -334,48 +231,6 @@ impl Closing<'_> {
         });
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "pulses of a plan")]
-    fn found(&self, findings: &mut Findings) {
-        // Two faults may hide each other: a lost permit ends the beam before a chamber could be found out, a chamber that reads
-        // high covers one that reads low. What must hold under two is what the patient gets, and that is held everywhere.
-        let [mishap] = self.drawn.mishaps[..] else { return };
-        let (What::Unit(injection), Some(from)) = (mishap.what, mishap.pulse()) else { return };
-        // at high rates gate and chambers may count apart within the window as long as pulses come
-        if COUNTS_APART.contains(&injection) && self.window() > 1.0 {
-            return;
-        }
-        // a gate that reports on one bus only has nothing to say wrong on the other
-        if self.drawn.model.numbers.single_bus && ON_BUS_B.contains(&injection) {
-            return;
-        }
-        // an electrometer that tells each pulse by itself cannot fall, and the one that is shipped has no flag for over range
-        let is_untold = matches!(injection, Injection::Mon2Falls | Injection::Mon2Overrange);
-        if is_untold && self.drawn.model.numbers.monitors[1].foreign.is_some() {
-            return;
-        }
-        // what is over in a moment before a delivery begins has harmed nothing of it
-        let is_first = self.under_way.given.errand == 0;
-        let is_over = if is_first { from == 0 && OVER_AT_ONCE.contains(&injection) } else { self.struck_before };
-        if is_over && (is_first || ONCE.contains(&injection) || ONE_PULSE.contains(&injection)) {
-            return;
-        }
-        // whoever sets the linac up anew has put its energy and its output right
-        let is_put_right = matches!(injection, Injection::Energy | Injection::OutputHigh);
-        if is_put_right && self.drawn.legs.iter().any(|leg| leg.errand.set_up.is_some()) {
-            return;
-        }
-        let from = from.saturating_sub(self.passed.before);
-        let later = self.passed.pulses.saturating_sub(from.max(1));
-        let period_s = self.drawn.model.numbers.pulse_period_ms().map(|millis| millis / 1000.0);
-        let shown = later >= AT_ONCE.0 && period_s.is_some_and(|period| later as f64 * period > AT_ONCE.1);
-        if self.told.state == State::Complete && shown && !MAY_COMPLETE.contains(&injection) {
-            let terminated = self.told.ended_by == Some(EndedBy::Operator);
-            findings.demand(self.now, terminated, "a fault that must be found is found", || {
-                format!("{injection} from pulse {from} on, complete after {} pulses", self.passed.pulses)
-            });
-        }
-    }
-
     /// Each fault that was told is one that a mishap brought about.
     fn explained(&self, findings: &mut Findings) {
         for (_, guard, report) in &self.latest.faults {
@@ -396,7 +251,8 @@ impl Closing<'_> {
         // With no chamber to be believed the gate's count is the last one. A second fault may take that away as well (a gate that
         // restarted, a session that died): the promise is one for single faults.
         let is_alone = around.mishaps.len() == 1 && !(around.stops_recording() && around.day.response < 1.0);
-        let gate_tells = self.drawn.model.numbers.is_pulsed() && is_alone && around.day.output <= 1.0;
+        let gate_tells =
+            self.drawn.model.numbers.is_pulsed() && is_alone && around.day.output * around.rate_factor <= 1.0;
         // without the record there is only what the monitors say, and nobody knows what a frame without protection said
         let is_unknown = around.frames_are_spoilt && around.stops_recording();
         if (some_honest || gate_tells) && !is_unknown {
@@ -413,7 +269,8 @@ impl Closing<'_> {
         // what leaks, strays, or a counter that begins anew says is told as it was read
         let is_stray = |mishap: &Mishap| matches!(mishap.what, What::Leak { .. } | What::PulsesWhileClosed { .. });
         let lies = around.lies.iter().any(|lies| !lies.is_empty());
-        let is_odd = lies || self.touched.mishaps.iter().any(is_stray);
+        // and a guard that was not running tells late what it had told of the delivery before
+        let is_odd = lies || self.touched.permits_are_hindered || self.touched.mishaps.iter().any(is_stray);
         let is_bare = story.began || is_odd || first.abs().max(second.abs()) <= self.pulse();
         findings.demand(now, is_bare, "a beam that never began has no dose on record", || {
             format!("delivery {}: {:?} recorded", story.delivery, story.recorded_mu)
