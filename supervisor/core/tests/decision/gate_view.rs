@@ -82,7 +82,7 @@ impl View {
     }
 
     fn fired(&self, spare: u32) -> Option<(Fault, Option<Bus>, i64, i64)> {
-        let report = self.view.fired_after_closing(spare)?;
+        let report = BUSES.into_iter().find_map(|bus| self.view.fired_after_closing(bus, spare))?;
         Some((report.fault, report.bus, report.measured, report.limit))
     }
 }
