@@ -55,7 +55,8 @@ fn explains(what: &What, fault: Fault) -> bool {
         }
         What::ClockStep { .. } | What::ClockSlew { .. } => {
             matches!(group, Group::Ourselves | Group::Bus | Group::Limit | Group::Rate)
-                || matches!(fault, Fault::NoPulse | Fault::CountsDisagree)
+                // guards that wait for a clock hear late that the console has let go
+                || matches!(fault, Fault::NoPulse | Fault::CountsDisagree | Fault::RequestedEarly)
         }
         What::Operator(deed) => match deed {
             Deed::Terminate => fault == Fault::OperatorStop,

@@ -279,7 +279,9 @@ impl Closing<'_> {
             return;
         }
         for (monitor, recorded) in story.recorded_mu.into_iter().enumerate() {
-            if around.lies[monitor].is_empty() {
+            // a counter that began anew after the end is none that was read until then
+            let is_read = self.touched.mishaps.iter().all(|mishap| mishap.what.lies()[monitor] == Lie::None);
+            if around.lies[monitor].is_empty() && is_read {
                 let off = (recorded - true_mu).abs() / self.pulse();
                 // an electrometer that tells each pulse by itself tells of nothing between two
                 let is_deaf = self.drawn.model.numbers.monitors[monitor].foreign.is_some();
