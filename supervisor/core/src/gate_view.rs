@@ -24,8 +24,10 @@ struct Closed {
     at: Ticks,
     /// What the chambers of this bus may count at most.
     chambers: u32,
-    /// What the gate itself may count at most; a count that falls lowers it.
+    /// What the gate itself may count at most on this bus; a count that falls lowers it.
     gate: u32,
+    /// What it may count at most on the other bus, which may not have told of a fall yet.
+    elsewhere: u32,
 }
 
 /// One bus.
@@ -82,7 +84,8 @@ impl BusView {
             }
         } else if self.opened && self.closed.is_none() {
             self.opened = false;
-            self.closed = Some(Closed { at: now, chambers: self.highest, gate: status.pulses });
+            self.closed =
+                Some(Closed { at: now, chambers: self.highest, gate: status.pulses, elsewhere: self.highest });
         }
         if let Some(closed) = &mut self.closed {
             closed.gate = closed.gate.min(status.pulses);
@@ -205,6 +208,7 @@ impl GateView {
             let counted = view.status.map_or(0, |status| status.pulses);
             if let Some(closed) = &mut view.closed {
                 closed.gate = closed.gate.max(counted);
+                closed.elsewhere = closed.elsewhere.max(counted);
                 closed.chambers = closed.chambers.max(chambers);
             }
         }
@@ -227,6 +231,19 @@ impl GateView {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.views().any(|(_, view)| view.is_open())
+    }
+
+    /// Whether bus A and bus B show the gate open. A bus that is silent takes the word of the other one: its last report may be
+    /// from before the closing.
+    #[must_use]
+    pub fn shows_open(&self, now: Ticks) -> [bool; 2] {
+        let limit = self.timing.gate.times(Timing::STALE_PERIODS);
+        let is_silent = |view: &BusView| now.since(view.heard) > limit;
+        [Bus::A, Bus::B].map(|bus| {
+            let (own, other) = (self.view(bus), self.views().find(|(which, _)| *which != bus));
+            let denied = other.is_some_and(|(_, other)| !is_silent(other) && !other.is_open());
+            own.is_open() && !(is_silent(own) && denied)
+        })
     }
 
     /// Whether the gate's beam-on clock runs, on a bus that shows the gate open: it goes on every other report.
@@ -283,11 +300,11 @@ impl GateView {
     /// further pulse is lawful.
     #[must_use]
     pub fn fired_after_closing(&self, spare: u32) -> Option<FaultReport> {
-        let limit = self.views().filter_map(|(bus, _)| self.closed_on(bus)).map(|closed| closed.gate).min()?;
-        let limit = limit.saturating_add(spare);
+        let of_both = self.views().filter_map(|(bus, _)| self.closed_on(bus)).map(|closed| closed.elsewhere).min()?;
         self.views().find_map(|(bus, view)| {
             let pulses = view.status?.pulses;
             let still_closed = self.closed_on(bus).is_some();
+            let limit = view.closed.map_or(of_both, |own| own.gate.min(of_both)).saturating_add(spare);
             let report = FaultReport::of(Fault::PulsesWhileClosed).on(bus);
             (still_closed && pulses > limit).then(|| report.measured(i64::from(pulses), i64::from(limit)))
         })

@@ -15,7 +15,7 @@ use crate::machine::{Beam, Timing};
 use crate::note::{FaultReport, Note, Phase};
 use crate::rate::Verdict;
 use crate::units::{Charge, Dose, Span, Ticks};
-use crate::wire::{CloseCause, GateState, NO_PULSE_LIMIT};
+use crate::wire::{CloseCause, NO_PULSE_LIMIT};
 
 /// How often the counters of the treatment unit are told.
 const COUNTERS: Span = Span::from_secs(1);
@@ -155,8 +155,7 @@ impl InterlockGuard {
 
     fn beam_is_off(&mut self, now: Ticks) {
         let Some(gate) = self.gate.latest() else { return };
-        let open = [Bus::A, Bus::B]
-            .map(|bus| self.gate.status(bus).is_some_and(|status| matches!(status.state, GateState::Open)));
+        let open = self.gate.shows_open(now);
         if matches!(self.machine.beam, Beam::Continuous) && open != [false; 2] {
             // without pulses the charge that is still coming is known only once the gate has closed
             self.beam_off.recount();
