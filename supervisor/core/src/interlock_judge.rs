@@ -156,7 +156,7 @@ impl InterlockGuard {
 
     fn beam_is_off(&mut self, now: Ticks) {
         let Some(gate) = self.gate.latest() else { return };
-        let open = [Bus::A, Bus::B].map(|bus| self.gate.says_open(bus, now));
+        let open = self.gate.shows_open(now);
         if matches!(self.machine.beam, Beam::Continuous) && open != [false; 2] {
             // without pulses the charge that is still coming is known only once the gate has closed
             self.beam_off.recount();
