@@ -157,10 +157,6 @@ impl InterlockGuard {
         let Some(gate) = self.gate.latest() else { return };
         let open = [Bus::A, Bus::B]
             .map(|bus| self.gate.status(bus).is_some_and(|status| matches!(status.state, GateState::Open)));
-        if matches!(self.machine.beam, Beam::Continuous) && open != [false; 2] {
-            // without pulses the charge that is still coming is known only once the gate has closed
-            self.beam_off.recount();
-        }
         let counts = Counts {
             open,
             gate: if self.gate.has_closed() && self.gate_base.is_some() { None } else { Some(gate.pulses) },

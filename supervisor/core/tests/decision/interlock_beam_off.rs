@@ -197,6 +197,28 @@ fn holds_the_charge_of_a_tube_until_its_gate_has_closed() {
 }
 
 #[test]
+fn trips_a_tube_whose_gate_opens_without_a_permit() {
+    verifies(Requirement::BeamUnasked);
+    for beam in [0, 100] {
+        let mut rig = Rig::delivering_for(WHO, &continuous(), &order());
+        rig.run(ms(50));
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(500));
+        rig.holds();
+        rig.gate.state = GateState::Open;
+        for _ in 0..6 {
+            rig.run(ms(10));
+            rig.count(1, 0, beam);
+            rig.count(2, 0, 2 * beam);
+        }
+        rig.let_out();
+        assert!(rig.guard.common().faults().contains(Fault::GateOpenUnasked) || beam > 0, "{:?}", rig.reports());
+        assert!(!rig.faults().is_empty());
+    }
+}
+
+#[test]
 fn nothing_is_watched_before_the_gate_was_heard() {
     let mut rig = Rig::deaf(WHO, &machine());
     for _ in 0..100 {
