@@ -220,9 +220,6 @@ impl InterlockGuard {
         if matches!(self.common.phase, Phase::Ended) {
             self.ending.begin(self.common.since);
         }
-        if !self.ending.is_judging() {
-            return;
-        }
         let base = self.gate_base.unwrap_or(0);
         let finals = [Bus::A, Bus::B].map(|bus| Some(self.gate.final_count(bus)?.saturating_sub(base)));
         let gate = self.gate.latest().map_or(0, |gate| gate.pulses.saturating_sub(base));
