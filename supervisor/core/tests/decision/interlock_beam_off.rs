@@ -98,6 +98,23 @@ fn holds_once_a_person_has_acknowledged_what_counted() {
 }
 
 #[test]
+fn holds_one_chamber_that_counts_on_after_the_acknowledgement_for_the_agreement_time_anew() {
+    verifies(Requirement::BeamUnasked);
+    let [_, _, mut rig] = at_rest_armed_and_interrupted();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(40));
+    found(&mut rig, Fault::CountsDisagree);
+    rig.command(Command::Acknowledge);
+    rig.run(ms(100));
+    rig.forget();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(25));
+    assert_eq!(rig.faults(), []);
+    rig.run(ms(10));
+    found(&mut rig, Fault::CountsDisagree);
+}
+
+#[test]
 fn trips_again_over_what_comes_after_the_acknowledgement() {
     verifies(Requirement::BeamUnasked);
     for mut rig in at_rest_armed_and_interrupted() {
