@@ -9,7 +9,7 @@ use beam_core::status::interlock_bit;
 use beam_core::wire::{CloseCause, GateState};
 
 use crate::interlock::{WHO, delivering, later, long};
-use crate::kit::{NANO, PERIOD, PULSE, Rig, machine, ms, verifies};
+use crate::kit::{NANO, PERIOD, PULSE, Rig, continuous, machine, ms, verifies};
 
 /// Interrupted by the operator; the gate has closed.
 fn interrupt(rig: &mut Rig) {
@@ -154,9 +154,31 @@ fn holds_a_sensor_that_counts_more_behind_the_gate_for_the_agreement_time_at_eac
     rig.tell_gate();
     rig.run(PERIOD);
     rig.holds();
-    ahead(&mut rig);
+    // this time the chamber was ahead before the gate told of its closing
+    rig.command(Command::Withhold);
+    rig.count_and_tell(1, 1, PULSE[0]);
+    interrupt(&mut rig);
     rig.run(ms(25));
     rig.holds();
     rig.run(ms(10));
     let _report = rig.trips(Fault::CountsDisagree);
+}
+
+#[test]
+fn trips_over_three_stretches_of_a_tubes_charge_without_a_request() {
+    verifies(Requirement::BeamUnasked);
+    for (requested, found) in [(true, None), (false, Some(Fault::BeamWithoutRequest))] {
+        let mut rig = Rig::delivering_for(WHO, &continuous(), &long());
+        if !requested {
+            rig.linac.interlocks &= !interlock_bit::BEAM_REQUESTED;
+            rig.tell_linac();
+        }
+        for _ in 0..60 {
+            rig.run(ms(10));
+            rig.count(1, 0, 100);
+            rig.count(2, 0, 200);
+        }
+        rig.let_out();
+        assert_eq!(rig.faults().first().copied(), found);
+    }
 }
