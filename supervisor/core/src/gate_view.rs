@@ -83,7 +83,6 @@ impl BusView {
                 self.closed = None;
             }
         } else if self.opened && self.closed.is_none() {
-            self.opened = false;
             self.closed =
                 Some(Closed { at: now, chambers: self.highest, gate: status.pulses, elsewhere: self.highest });
         }

@@ -238,6 +238,11 @@ fn holds_a_second_delivery_to_its_own_counts() {
     view.permit_given = false;
     view.both(shows(CLOSED, 3));
     assert_eq!(view.finals(), [Some(3); 2], "the 6 pulses of the first one are forgotten");
+    // one that is still open when another id is offered closes nothing of that one
+    let mut closes = View::open();
+    closes.view.offer();
+    closes.both(withheld(0));
+    assert_eq!((closes.finals(), closes.view.has_closed()), ([None; 2], false));
     // also where the gate goes on counting, because it does not hold the new id yet
     let mut held = View::open();
     held.permit_given = false;
