@@ -111,6 +111,10 @@ impl BeamOff {
                 return Some(FaultReport::of(Fault::GateOpenUnasked).measured(nanos(open_for), nanos(limit)));
             }
         }
+        if !self.pulsed && counts.open != [false; 2] {
+            // an open gate brings charge; what is told late may show it open once more
+            self.base = None;
+        }
         let Some(base) = &mut self.base else {
             if self.may_begin(now, off_since, counts) {
                 self.begin(now, counts);

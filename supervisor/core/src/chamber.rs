@@ -56,6 +56,8 @@ pub struct Chamber {
     continuous: bool,
     /// Whether the beam of this delivery has begun.
     started: bool,
+    /// A counter began anew in this delivery.
+    began_anew: bool,
     /// Charge that came in frames without a pulse since the last one with a pulse.
     uncounted: Charge,
     /// Beam time since the last judged stretch, on a machine without pulses.
@@ -93,6 +95,7 @@ impl Chamber {
             full_scale: own.full_scale,
             continuous: matches!(machine.beam, Beam::Continuous),
             started: false,
+            began_anew: false,
             uncounted: Charge::ZERO,
             stretch: Span::ZERO,
             stretch_ended: false,
@@ -123,6 +126,7 @@ impl Chamber {
         self.charge = Charge::ZERO;
         self.peak = Charge::ZERO;
         self.started = false;
+        self.began_anew = false;
         self.pulses = 0;
         self.uncounted = Charge::ZERO;
         self.stretch = Span::ZERO;
@@ -169,6 +173,12 @@ impl Chamber {
     #[must_use]
     pub const fn pulses(&self) -> u32 {
         self.pulses
+    }
+
+    /// Whether a counter began anew in this delivery: from then on its pulses are no measure of what was fired.
+    #[must_use]
+    pub const fn began_anew(&self) -> bool {
+        self.began_anew
     }
 
     /// What the electrometer's counters stand at, as its last frame carried them.
@@ -227,10 +237,14 @@ impl Chamber {
             Progress::Further { pulses, charge } => (pulses, charge),
             // what a counter that began anew says is nobody's dose
             Progress::Restarted { now, before } | Progress::Missed { now, before } => {
+                self.began_anew = true;
                 return Err(self.report(Fault::ChamberRestarted, now, before));
             }
         };
-        self.leaps(pulses, charge, elapsed)?;
+        if let Err(report) = self.leaps(pulses, charge, elapsed) {
+            self.began_anew = true;
+            return Err(report);
+        }
         self.last = (charge, elapsed);
         self.charge = self.charge.plus(charge);
         self.pulses = self.pulses.saturating_add(pulses);

@@ -172,13 +172,15 @@ impl InterlockGuard {
     }
 
     /// What each sensor counts above the final count of its own bus. Two of them tell of a pulse through a closed gate; one
-    /// alone, after the agreement time, is a count that disagrees.
+    /// alone, after the agreement time, is a count that disagrees. A counter that began anew was named, and tells of neither.
     fn sensors_after_closing(&mut self, now: Ticks) {
         let base = self.gate_base.unwrap_or(0);
         let spare = u32::from(self.machine.beam_hold && self.common.permit.is_given());
         let mut above = 0_u32;
         let mut largest = None;
-        for sensor in self.sensors(now).into_iter().flatten() {
+        let counts = [!self.first.began_anew(), !self.second.began_anew(), true];
+        for sensor in self.sensors(now).into_iter().zip(counts).filter_map(|(sensor, counts)| sensor.filter(|_| counts))
+        {
             let Some(limit) = self.gate.final_count(sensor.bus) else { continue };
             let limit = limit.saturating_sub(base).saturating_add(spare);
             if sensor.pulses > limit {

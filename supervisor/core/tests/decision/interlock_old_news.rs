@@ -5,8 +5,10 @@ use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::machine::Machine;
 use beam_core::note::{Command, Phase};
+use beam_core::reading::DoseReading;
 use beam_core::requirement::Requirement;
 use beam_core::status::interlock_bit;
+use beam_core::units::ChargeCounter;
 use beam_core::wire::{CloseCause, GATE_STATUS, GateState, MON2_DOSE, Reason};
 
 use crate::interlock::{WHO, delivering, long};
@@ -66,6 +68,25 @@ fn holds_the_count_of_before_a_restart_for_no_pulse_after_it() {
         rig.tell_gate_on(second);
         assert!(rig.guard.common().faults().contains(Fault::PulsesWhileClosed), "a count that fell is a limit too");
     }
+}
+
+#[test]
+fn holds_counters_that_begin_anew_after_the_end_for_no_pulse_through_a_closed_gate() {
+    verifies(Requirement::BeamUnasked);
+    let mut rig = delivering();
+    rig.pulses(9);
+    ends(&mut rig);
+    rig.run(ms(200));
+    for monitor in [1, 2] {
+        let kept = rig.chambers[monitor - 1];
+        rig.chambers[monitor - 1] = DoseReading { pulses: 2, charge: ChargeCounter::from_raw(2000), ..kept };
+        rig.tell_chamber(monitor);
+        // and goes on as if nothing had been, so that it has come up by more than was fired
+        rig.chambers[monitor - 1] = kept;
+        rig.tell_chamber(monitor);
+    }
+    rig.run(ms(100));
+    assert_eq!(rig.guard.common().faults(), FaultSet::EMPTY.with(Fault::ChamberRestarted));
 }
 
 /// A tube's beam for so long: each dose period brings what is expected.

@@ -16,7 +16,8 @@ pub(super) fn is_explained(fault: Fault, around: &Circumstances, interrupted: Af
         || (around.day.response < 0.85 && dosimetry)
         || (around.day.response < 1.0 && around.beam_charge_is_honest && fault == Fault::BeamChargeRatio);
     // a frame that nothing protects says whatever it was spoilt to
-    let by_spoilt = around.frames_are_spoilt && (dosimetry || fault == Fault::ChargeWhileClosed);
+    let by_spoilt =
+        around.frames_are_spoilt && (dosimetry || matches!(fault, Fault::ChargeWhileClosed | Fault::PulsesWhileClosed));
     let by_people = match fault {
         // whoever interrupts, terminates what cannot go on
         Fault::OperatorStop => !around.mishaps.is_empty(),
