@@ -74,7 +74,6 @@ impl BeamClock {
         self.requested = requested;
         if !requested || lost {
             self.stretch = None;
-            return None;
         }
         self.judge()
     }

@@ -84,7 +84,6 @@ impl BeamOff {
     /// The permit is given again: nothing to watch.
     pub fn rest(&mut self) {
         self.off_since = None;
-        self.open_since = [None; 2];
         self.base = None;
     }
 
@@ -119,11 +118,7 @@ impl BeamOff {
             return None;
         };
         let leaked = Self::charge_above_leakage(now, base, counts, self.leakage, self.pulse);
-        if let Some(gate) = counts.gate {
-            return Self::more_than(base, gate, counts).or(leaked);
-        }
-        (base.gate, base.pulses) = (0, counts.pulses);
-        leaked
+        counts.gate.and_then(|gate| Self::more_than(base, gate, counts)).or(leaked)
     }
 
     /// Pulses are under way until the end was judged, or for as long as frames may take. Without pulses the gate's own

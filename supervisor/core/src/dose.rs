@@ -293,7 +293,6 @@ impl DoseGuard {
         self.limit = if self.is_primary() { order.preset } else { order.backup };
         self.preset = order.preset;
         self.pulse_limit = order.pulses;
-        self.lease_out = None;
         self.leased = 0;
         self.last = Charge::ZERO;
         self.told = Charge::ZERO;
@@ -301,9 +300,6 @@ impl DoseGuard {
     }
 
     pub(crate) fn on_tick(&mut self, now: Ticks) {
-        if !self.common.is_active() {
-            return;
-        }
         self.check_lease_out(now);
         let since = self.common.since;
         let (dose, gate) = (self.timing().dose, self.timing().gate);

@@ -24,8 +24,10 @@ struct Closed {
     at: Ticks,
     /// What the chambers of this bus may count at most.
     chambers: u32,
-    /// What the gate itself may count at most; a count that falls lowers it.
+    /// What the gate itself may count at most on this bus; a count that falls lowers it.
     gate: u32,
+    /// What it may count at most on the other bus, which may not have told of a fall yet.
+    elsewhere: u32,
 }
 
 /// One bus.
@@ -81,8 +83,8 @@ impl BusView {
                 self.closed = None;
             }
         } else if self.opened && self.closed.is_none() {
-            self.opened = false;
-            self.closed = Some(Closed { at: now, chambers: self.highest, gate: status.pulses });
+            self.closed =
+                Some(Closed { at: now, chambers: self.highest, gate: status.pulses, elsewhere: self.highest });
         }
         if let Some(closed) = &mut self.closed {
             closed.gate = closed.gate.min(status.pulses);
@@ -205,6 +207,7 @@ impl GateView {
             let counted = view.status.map_or(0, |status| status.pulses);
             if let Some(closed) = &mut view.closed {
                 closed.gate = closed.gate.max(counted);
+                closed.elsewhere = closed.elsewhere.max(counted);
                 closed.chambers = closed.chambers.max(chambers);
             }
         }
@@ -292,17 +295,17 @@ impl GateView {
         })
     }
 
-    /// A count above the final one in the report that `bus` has just brought: a pulse through a closed gate, at once. What
-    /// the other bus said before is not held against a count that fell since. `spare` is 1 in a beam hold, where one further
-    /// pulse is lawful.
+    /// A count above the final one in the report that `bus` has just brought: a pulse through a closed gate, at once. Each bus
+    /// is held to its own fall and to the other one's count at the closing. `spare` is 1 in a beam hold, where one further pulse
+    /// is lawful.
     #[must_use]
     pub fn fired_after_closing(&self, bus: Bus, spare: u32) -> Option<FaultReport> {
-        let limit = self.views().filter_map(|(bus, _)| self.closed_on(bus)).map(|closed| closed.gate).min()?;
-        let limit = limit.saturating_add(spare);
+        self.closed_on(bus)?;
+        let of_both = self.views().filter_map(|(_, view)| view.closed).map(|closed| closed.elsewhere).min()?;
+        let limit = self.view(bus).closed.map_or(of_both, |own| own.gate.min(of_both)).saturating_add(spare);
         let pulses = self.status(bus)?.pulses;
-        let still_closed = self.closed_on(bus).is_some();
         let report = FaultReport::of(Fault::PulsesWhileClosed).on(bus);
-        (still_closed && pulses > limit).then(|| report.measured(i64::from(pulses), i64::from(limit)))
+        (pulses > limit).then(|| report.measured(i64::from(pulses), i64::from(limit)))
     }
 
     /// Whether the two reports contradict each other for longer than stale-after: one shows the gate open and the other does

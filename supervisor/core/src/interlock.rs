@@ -177,11 +177,8 @@ impl InterlockGuard {
         if matches!(self.common.phase, Phase::Armed) {
             if is_first { &mut self.first } else { &mut self.second }.rest();
         }
-        if self.is_delivering() {
-            if is_first {
-                self.add_to_rate(now, reading, beam);
-            }
-            self.judge(now);
+        if self.is_delivering() && is_first {
+            self.add_to_rate(now, reading, beam);
         }
     }
 
@@ -206,11 +203,8 @@ impl InterlockGuard {
 
     fn on_beam_charge(&mut self, now: Ticks, bus: Bus, origin: Origin, frame: &Frame) {
         match self.beam_charge.take(now, origin, frame, &mut self.common.counts) {
-            Ok(pulses) if pulses > 0 && self.is_delivering() => {
-                self.last_pulse = now;
-                self.judge(now);
-            }
-            Ok(_) => {}
+            Ok(0) => {}
+            Ok(_) => self.last_pulse = now,
             Err(report) => self.raise(now, report.on(bus)),
         }
     }
@@ -248,11 +242,10 @@ impl InterlockGuard {
                 let was_open = *seen_open;
                 self.rate.rest();
                 if was_open && !(self.machine.beam_hold && GateView::is_hold(status)) {
-                    return self.interrupt(now, *status);
+                    self.interrupt(now, *status);
                 }
             }
         }
-        self.judge(now);
     }
 
     /// The gate closed while this guard gave its permit: nothing opens it again without an act.
@@ -301,7 +294,6 @@ impl InterlockGuard {
                 self.first.forget();
                 self.second.forget();
                 self.gate_base = None;
-                self.above_since = None;
                 self.warned = FaultSet::EMPTY;
                 self.gate.offer();
                 self.ending.arm();
@@ -310,7 +302,7 @@ impl InterlockGuard {
             }
             Command::Arm { order, .. } => self.load(now, order),
             Command::Prove { .. } => self.gate.permit_again(),
-            Command::Deliver if self.is_delivering() => self.begin(now),
+            Command::Deliver if self.is_delivering() => self.begin(),
             Command::Found { monitor, bus } => self.ending.name(*monitor, *bus),
             Command::Heartbeat => self.heartbeat = now,
             Command::Acknowledge => {
@@ -326,7 +318,6 @@ impl InterlockGuard {
         self.order = Some(*order);
         self.judged = 0;
         self.gate_base = None;
-        self.above_since = None;
         self.gate.offer();
         self.ending.arm();
         self.first.begin(order);
@@ -347,7 +338,7 @@ impl InterlockGuard {
         self.check_chamber(now, 2);
     }
 
-    fn begin(&mut self, now: Ticks) {
+    fn begin(&mut self) {
         self.gate.permit_again();
         if self.gate_base.is_none() {
             self.first.start();
@@ -357,13 +348,11 @@ impl InterlockGuard {
         self.seen_open = [false; 2];
         self.above_since = None;
         self.beam_since = None;
-        self.last_pulse = now;
         self.request.begin();
         self.beam_off.rest();
         self.agreement.rest();
         // the rate of before an interruption says nothing about the beam after it
         self.rate.rest();
-        self.rated = self.first.counted_charge();
         self.renew();
     }
 }

@@ -157,10 +157,6 @@ impl InterlockGuard {
     fn beam_is_off(&mut self, now: Ticks) {
         let Some(gate) = self.gate.latest() else { return };
         let open = [Bus::A, Bus::B].map(|bus| self.gate.says_open(bus, now));
-        if matches!(self.machine.beam, Beam::Continuous) && open != [false; 2] {
-            // without pulses the charge that is still coming is known only once the gate has closed
-            self.beam_off.recount();
-        }
         let counts = Counts {
             open,
             gate: if self.gate.has_closed() && self.gate_base.is_some() { None } else { Some(gate.pulses) },
@@ -223,9 +219,6 @@ impl InterlockGuard {
     fn judge_end(&mut self, now: Ticks) {
         if matches!(self.common.phase, Phase::Ended) {
             self.ending.begin(self.common.since);
-        }
-        if !self.ending.is_judging() {
-            return;
         }
         let base = self.gate_base.unwrap_or(0);
         let finals = [Bus::A, Bus::B].map(|bus| Some(self.gate.final_count(bus)?.saturating_sub(base)));

@@ -94,9 +94,9 @@ pub struct Rate {
     /// The pulse before the window: the newest place with a whole window after it, or the first one.
     oldest: usize,
     is_empty: bool,
-    /// Everything since the window was empty, up to the last pulse.
+    /// Everything that was added, up to the last pulse.
     last: Mark,
-    /// Requested time since the window was empty, up to `seen`.
+    /// Requested time up to `seen`.
     requested: Span,
     seen: Ticks,
     verdict: Verdict,
@@ -146,8 +146,6 @@ impl Rate {
     /// The beam is off: the window empties, and begins anew at the next pulse.
     pub fn rest(&mut self) {
         self.is_empty = true;
-        self.last = Mark::NONE;
-        self.requested = Span::ZERO;
         self.verdict = Verdict::Fine;
     }
 
@@ -179,9 +177,6 @@ impl Rate {
             self.put(self.newest);
         } else if self.after_mark(self.newest) >= self.stride {
             self.newest = after(self.newest);
-            if self.newest == self.oldest {
-                self.oldest = after(self.oldest);
-            }
             self.put(self.newest);
         }
         while self.oldest != self.newest && self.after_mark(after(self.oldest)) >= self.window {

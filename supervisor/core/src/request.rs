@@ -61,9 +61,6 @@ impl RequestWatch {
     pub fn begin(&mut self) {
         self.said_none = false;
         self.run = 0;
-        self.stretches = 0;
-        self.beam_on = Span::ZERO;
-        self.none_for = Span::ZERO;
     }
 
     /// A stretch of a tenth of a second brought charge; only on a machine without pulses.

@@ -35,7 +35,6 @@ pub struct Session {
     standing: [FaultSet; 4],
     own_standing: FaultSet,
     healthy: [Option<Ticks>; 4],
-    began: Ticks,
     resumes: u8,
     /// The beam of this delivery was begun.
     has_delivered: bool,
@@ -68,7 +67,6 @@ impl Session {
             standing: [FaultSet::EMPTY; 4],
             own_standing: FaultSet::EMPTY,
             healthy: [None; 4],
-            began: Ticks::ZERO,
             resumes: 0,
             has_delivered: false,
             first_fault: None,
@@ -234,7 +232,6 @@ impl Session {
         self.ending_since = if self.order.is_some() && self.has_delivered { Some(now) } else { None };
         self.proving = None;
         self.taking_up = None;
-        self.arming = None;
         self.ended_by = Some(by);
         self.direct(EVERY_GUARD, Command::End(reason));
         self.tell(SessionNote::Ended(by));
@@ -258,13 +255,9 @@ impl Session {
                 self.ended_by = None;
                 self.resumes = 0;
                 self.has_delivered = false;
-                self.began = now;
                 self.direct(EVERY_GUARD, Command::TakeUp { delivery: *proof });
             }
             Act::Begin => {
-                if self.taking_up.is_some() {
-                    return Err(Refused::out_of_place(self.state, Event::BeamOn));
-                }
                 // the service's own faults end no beam, so this is the last moment at which they can keep one from beginning
                 if let (State::Armed, Some(fault)) = (self.state, self.own_standing.iter().next()) {
                     return Err(Refused { state: self.state, event: Event::BeamOn, fault: Some(fault) });
@@ -415,7 +408,6 @@ impl Session {
         let waited: Span = now.since(since);
         if taken && waited >= stale_after {
             self.taking_up = None;
-            self.arming = None;
             let _fits_proving = self.go(Event::Proven);
         } else if waited > stale_after.times(4).plus(self.machine.timing.session_silence) {
             self.trip_by_proof(now, Guard::Interlock, Fault::GateNotTakenUp);

@@ -128,7 +128,6 @@ impl TimeGuard {
         self.gate_centiseconds = status.beam_on_centiseconds;
         let report = self.clock.gate(now, status);
         if !matches!(self.common.phase, Phase::Delivering) {
-            self.clock.rest();
             return;
         }
         if status.pulses > self.pulse_limit {
@@ -148,14 +147,12 @@ impl TimeGuard {
         }
     }
 
-    pub(crate) fn on_command(&mut self, now: Ticks, command: &Command) {
+    pub(crate) fn on_command(&mut self, _now: Ticks, command: &Command) {
         match command {
             Command::Arm { order, .. } => {
                 self.limit = order.time_limit;
                 self.elapsed = Span::ZERO;
-                self.running = None;
                 self.pulse_limit = order.pulse_limit;
-                self.clock.rest();
             }
             Command::Deliver if matches!(self.common.phase, Phase::Delivering) => {
                 self.clock.rest();
@@ -172,7 +169,6 @@ impl TimeGuard {
             | Command::Acknowledge
             | Command::Heartbeat => {}
         }
-        self.stop_if_withdrawn(now);
     }
 
     fn stop_if_withdrawn(&mut self, now: Ticks) {

@@ -20,7 +20,7 @@ pub struct Trial {
     monitor: u8,
     pub reading: DoseReading,
     alive: u8,
-    now: Ticks,
+    pub now: Ticks,
     counts: FrameCounts,
 }
 

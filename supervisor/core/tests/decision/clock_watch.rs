@@ -50,3 +50,17 @@ fn trips_a_clock_that_stands_still_after_its_step() {
     let found = (0..20).find_map(|_| trial.report(900));
     assert_eq!(found.map(|report| (report.fault, report.measured)), Some((Fault::ClockStalled, 0)));
 }
+
+#[test]
+fn holds_reports_of_before_a_step_back_for_nothing_after_it() {
+    verifies(Requirement::OwnHealth);
+    // nine are enough to compare: seven of before and two of after are not
+    let mut trial = Trial { watch: ClockWatch::new(&machine().timing), alive: 14 };
+    for report in 0..8 {
+        assert_eq!(trial.report(1000 + 5 * report), None);
+    }
+    assert!(trial.report(900).is_some());
+    for report in 1..100 {
+        assert_eq!(trial.report(900 + 5 * report), None, "report {report}");
+    }
+}

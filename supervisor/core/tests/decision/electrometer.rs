@@ -192,6 +192,23 @@ fn trips_numbers_that_are_no_reading() {
 }
 
 #[test]
+fn trips_no_dose_out_of_a_number_that_follows_one_that_is_no_reading() {
+    verifies(Requirement::ChamberHonest);
+    let invalid = |charge, pulses| {
+        let Frame { data: [c0, c1, pulses, ..], .. } = frame(charge, pulses);
+        Frame { id: ID, length: 8, data: [c0, c1, pulses, 0, 0, 0, 0, 0] }
+    };
+    // in the first frame, and in a later one
+    let mut first = source(Counting::Cumulative, counter());
+    assert_eq!(first.step(&invalid(0, 7)), Step { flags: dose_flag::FAULT, progress: Progress::First });
+    assert_eq!(first.step(&frame(9000, 8)), further(0, 1, 0), "measured from nothing");
+    assert_eq!(first.step(&frame(9100, 9)), further(0, 1, 50));
+    assert_eq!(first.step(&invalid(0, 10)), further(dose_flag::FAULT, 1, 0));
+    assert_eq!(first.step(&frame(9200, 11)), further(0, 1, 0), "measured from nothing");
+    assert_eq!(first.step(&frame(9300, 12)), further(0, 1, 50));
+}
+
+#[test]
 fn each_flag_of_the_layout_is_its_own() {
     let flags = |byte: u8| {
         let mut data = frame(0, 0).data;

@@ -66,6 +66,13 @@ fn holds_a_gate_that_is_closed_on_another_id_before_it_took_ours_up() {
     view.both(withheld(0));
     view.view.offer();
     assert!(!view.hear(Bus::A, mismatch).restarted);
+    // the take-up of the last id is none of the next
+    let mut view = View::of(&machine());
+    view.view.offer();
+    view.both(withheld(0));
+    view.view.offer();
+    view.view.permit_again();
+    assert!(!view.hear(Bus::A, mismatch).restarted);
     // one guard's mismatch, or another cause, is none of all
     let mut view = View::of(&machine());
     view.view.offer();

@@ -195,3 +195,27 @@ fn trips_over_a_beam_without_pulses_although_the_sensor_reports() {
     fitted.run(ms(20));
     fitted.rig.holds();
 }
+
+#[test]
+fn trips_and_warns_by_the_last_pulse_as_by_any_other() {
+    verifies(Requirement::ChamberHonest);
+    let ended = |pulses: u32, last: u32| {
+        let mut fitted = Fitted::delivering();
+        for _ in 0..pulses {
+            fitted.pulse(COUNTS);
+        }
+        fitted.run(PERIOD);
+        fitted.rig.command(Command::End(beam_core::wire::Reason::DoseReached));
+        fitted.rig.gate.state = beam_core::wire::GateState::Latched;
+        fitted.rig.forget();
+        fitted.rig.pulse_of(PULSE);
+        fitted.count(last);
+        fitted.tell(Bus::B);
+        fitted.rig.let_out();
+        (fitted.rig.faults(), fitted.rig.warnings().iter().map(|report| report.fault).collect::<Vec<_>>())
+    };
+    assert_eq!(ended(12, COUNTS), (vec![], vec![]));
+    assert_eq!(ended(12, 3 * COUNTS), (vec![Fault::BeamChargeRatio], vec![]));
+    // ten pulses of which one is 1.35 are 3.5 % off
+    assert_eq!(ended(12, COUNTS * 135 / 100), (vec![], vec![Fault::BeamChargeRatio]));
+}

@@ -1,9 +1,10 @@
 //! The interlock guard while the beam should be off: at rest, while it is proven, armed and interrupted.
 
 use beam_core::fault::{Fault, FaultSet};
+use beam_core::frame::Bus;
 use beam_core::note::{Command, Phase};
 use beam_core::requirement::Requirement;
-use beam_core::wire::{CloseCause, GateState, PermitState};
+use beam_core::wire::{CloseCause, GATE_STATUS, GateState, PermitState};
 
 use crate::interlock::WHO;
 use crate::kit::{DELIVERY, NANO, PROOF, PULSE, Rig, continuous, machine, ms, order, verifies};
@@ -98,6 +99,23 @@ fn holds_once_a_person_has_acknowledged_what_counted() {
 }
 
 #[test]
+fn holds_one_chamber_that_counts_on_after_the_acknowledgement_for_the_agreement_time_anew() {
+    verifies(Requirement::BeamUnasked);
+    let [_, _, mut rig] = at_rest_armed_and_interrupted();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(40));
+    found(&mut rig, Fault::CountsDisagree);
+    rig.command(Command::Acknowledge);
+    rig.run(ms(100));
+    rig.forget();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(25));
+    assert_eq!(rig.faults(), []);
+    rig.run(ms(10));
+    found(&mut rig, Fault::CountsDisagree);
+}
+
+#[test]
 fn trips_again_over_what_comes_after_the_acknowledgement() {
     verifies(Requirement::BeamUnasked);
     for mut rig in at_rest_armed_and_interrupted() {
@@ -143,6 +161,21 @@ fn trips_over_a_gate_that_is_open_without_our_permit() {
         rig.now = rig.now.after(NANO);
         rig.tick();
         found(&mut rig, Fault::GateOpenUnasked);
+    }
+}
+
+#[test]
+fn holds_what_a_silent_bus_said_last_against_what_the_other_one_says_now() {
+    verifies(Requirement::BeamUnasked);
+    for silent in [Bus::A, Bus::B] {
+        let mut rig = Rig::delivering(WHO, &machine());
+        rig.pulses(3);
+        rig.mute.push((GATE_STATUS, silent));
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(500));
+        rig.let_out();
+        assert!(!rig.faults().contains(&Fault::GateOpenUnasked), "{silent:?}: {:?}", rig.faults());
     }
 }
 
@@ -194,6 +227,28 @@ fn holds_the_charge_of_a_tube_until_its_gate_has_closed() {
     tube.holds();
     tube.count_and_tell(1, 0, 200);
     found(&mut tube, Fault::ChargeWhileClosed);
+}
+
+#[test]
+fn trips_a_tube_whose_gate_opens_without_a_permit() {
+    verifies(Requirement::BeamUnasked);
+    for beam in [0, 100] {
+        let mut rig = Rig::delivering_for(WHO, &continuous(), &order());
+        rig.run(ms(50));
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(500));
+        rig.holds();
+        rig.gate.state = GateState::Open;
+        for _ in 0..6 {
+            rig.run(ms(10));
+            rig.count(1, 0, beam);
+            rig.count(2, 0, 2 * beam);
+        }
+        rig.let_out();
+        assert!(rig.guard.common().faults().contains(Fault::GateOpenUnasked) || beam > 0, "{:?}", rig.reports());
+        assert!(!rig.faults().is_empty());
+    }
 }
 
 #[test]

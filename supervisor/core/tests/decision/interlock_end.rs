@@ -76,6 +76,42 @@ fn trips_over_a_chamber_that_falls_silent_with_the_last_pulse() {
 }
 
 #[test]
+fn the_counters_of_the_unit_are_told_every_second_and_at_the_end() {
+    let counters = |rig: &Rig| {
+        let told = |note: &Note| match note {
+            Note::Counters { chambers, gate } => Some((chambers.map(|raw| raw.map(|raw| raw.pulses)), *gate)),
+            _ => None,
+        };
+        rig.notes.iter().filter_map(told).collect::<Vec<_>>()
+    };
+    let mut rig = Rig::new(WHO, &machine());
+    rig.run(ms(3000));
+    assert_eq!(counters(&rig), [([Some(100); 2], Some(0)); 3]);
+    let mut rig = ended_at_the_fourth();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.let_out();
+    assert_eq!(counters(&rig), [([Some(104); 2], Some(4))]);
+    let mut deaf = Rig::deaf(WHO, &machine());
+    deaf.tick();
+    deaf.let_out();
+    assert_eq!(counters(&deaf), [([None; 2], None)]);
+}
+
+#[test]
+fn trips_over_a_chamber_that_is_silent_though_its_status_is_wrong_behind_the_end() {
+    verifies(Requirement::ChamberHonest);
+    let mut rig = ended_at_the_fourth();
+    rig.statuses[1].voltage = 0;
+    rig.tell_status(2);
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.mute.push((MON2_DOSE, Bus::B));
+    rig.run(ms(100));
+    rig.let_out();
+    assert_eq!(rig.faults(), [Fault::DoseStale]);
+}
+
+#[test]
 fn holds_the_name_that_another_guard_has_found() {
     verifies(Requirement::Latched);
     let mut rig = ended_at_the_fourth();

@@ -151,6 +151,10 @@ fn a_rest_and_a_new_delivery_begin_anew() {
     assert_eq!(told(rate.judge()).0, 't');
     rate.rest();
     assert_eq!((rate.judge(), rate.dose_per_second(at(1000))), (Verdict::Fine, Dose::ZERO));
+    // what comes after a rest is not compared with anything of before
+    rate.add(at(60_000), 1, micro_mu(50_000));
+    rate.add(at(60_100), 1, micro_mu(50_000));
+    assert_eq!((rate.judge(), rate.dose_per_second(at(60_100))), (Verdict::Fine, micro_mu(500_000)));
     let mut rate = full(&machine(), 200_000);
     rate.begin(&order());
     assert_eq!(rate.judge(), Verdict::Fine);

@@ -126,6 +126,20 @@ fn trips_over_a_clock_that_creeps_and_holds_one_that_stood_still_meanwhile() {
 }
 
 #[test]
+fn trips_by_the_time_without_a_request_since_the_last_one() {
+    verifies(Requirement::BeamUnasked);
+    // ten seconds without a request would allow 200 ms more
+    let mut watch = RequestWatch::new(&machine());
+    watch.begin();
+    assert_eq!(watch.linac(at(1000), false, false, shows(5, 0)), None);
+    assert_eq!(watch.linac(at(11_000), false, false, shows(5, 0)), None);
+    assert_eq!(watch.linac(at(11_050), true, false, shows(5, 0)), None);
+    assert_eq!(watch.linac(at(11_100), false, false, shows(5, 0)), None);
+    let report = watch.linac(at(11_150), false, false, shows(5, 16));
+    assert_eq!(told(report), Some((Fault::BeamWithoutRequest, 160_000_000, 151_000_000)));
+}
+
+#[test]
 fn trips_over_three_stretches_of_charge_on_a_tube_and_holds_two() {
     verifies(Requirement::BeamUnasked);
     let mut tube = Trial { watch: RequestWatch::new(&continuous()), ..Trial::new() };
@@ -164,6 +178,10 @@ fn holds_what_came_before_a_delivery_began_or_went_on() {
     trial.watch.begin();
     assert_eq!([trial.none(7), trial.none(8)], [None; 2], "the row of before is forgotten");
     assert_eq!(trial.none(9), TWO);
+    let mut still = Trial::new();
+    assert_eq!([still.none(5), still.none(6)], [None; 2]);
+    still.watch.begin();
+    assert_eq!([still.none(6), still.none(7)], [None; 2], "also where no pulse came at once");
     let mut clock = Trial::new();
     for step in 0..4 {
         assert_eq!(clock.linac(false, false, shows(5, 5 * step)), None);

@@ -15,7 +15,7 @@ use crate::kit::{DELIVERY, NANO, PROOF, at, machine, ms, order, verifies};
 use crate::proving::Gate;
 use crate::session::{ARM, Trial};
 
-const TAKEN_UP: GateStatus = shows(GateState::Closed, CloseCause::PermitWithheld, EVERY_GUARD);
+pub const TAKEN_UP: GateStatus = shows(GateState::Closed, CloseCause::PermitWithheld, EVERY_GUARD);
 
 const fn shows(state: GateState, cause: CloseCause, closed_by: u8) -> GateStatus {
     GateStatus { state, cause, closed_by, pulses: 0, beam_on_centiseconds: 0 }
@@ -30,14 +30,29 @@ fn proving(machine: &Machine) -> Trial {
 
 /// Leads the proof through with a right gate, until the session waits for the take-up of the delivery itself.
 fn proven() -> Trial {
-    let mut trial = proving(&machine());
+    let mut trial = Trial::ready(&machine());
+    prove(&mut trial);
+    trial
+}
+
+/// The same for a session that is ready.
+pub fn prove(trial: &mut Trial) {
+    let arm = (EVERY_GUARD, Command::Arm { delivery: DELIVERY, order: order() });
+    prove_until(trial, |asked| asked.contains(&arm));
+}
+
+/// Leads the proof of a session that is ready with a right gate, until it has asked for what `is_enough`.
+pub fn prove_until(trial: &mut Trial, is_enough: impl Fn(&[(u8, Command)]) -> bool) {
+    assert_eq!(trial.act(ARM), Ok(()));
     trial.gate(TAKEN_UP);
     let mut gate = Gate::NEW;
-    let arm = (EVERY_GUARD, Command::Arm { delivery: DELIVERY, order: order() });
     for _ in 0..2000 {
         trial.run(ms(1));
         trial.gate(gate.shows());
         let asked = std::mem::take(&mut trial.asked);
+        if is_enough(&asked) {
+            break;
+        }
         for &(to, command) in &asked {
             match command {
                 Command::Prove { lease } => gate.ask(to, Ask::Prove(lease)),
@@ -51,12 +66,8 @@ fn proven() -> Trial {
                 _ => {}
             }
         }
-        if asked.contains(&arm) {
-            break;
-        }
     }
     assert_eq!(trial.session.state(), State::Proving);
-    trial
 }
 
 #[test]
