@@ -56,6 +56,8 @@ pub struct Progress {
     pub is_reached: bool,
     /// How its end was judged, once it was.
     pub end: Option<End>,
+    /// A fault ended it, or was found after its end: acknowledged or not.
+    pub has_tripped: bool,
     /// A proof that failed, as guard and step.
     pub proof_failed: Option<(Guard, &'static str)>,
     /// Guards proven so far.
@@ -97,6 +99,7 @@ impl Default for Progress {
             ended_at: None,
             is_reached: false,
             end: None,
+            has_tripped: false,
             proof_failed: None,
             proven: 0,
             standing: [FaultSet::EMPTY; 4],
@@ -187,6 +190,7 @@ impl Progress {
                     *self = Self { standing, service_standing, counters, ..kept };
                 }
                 self.state = *state;
+                self.has_tripped |= *state == State::Tripped;
             }
             SessionNote::Ended(by) => {
                 self.ended_by = Some(*by);
@@ -235,7 +239,7 @@ impl Progress {
         let disagrees = |warning: &(_, _, FaultReport)| warning.2.fault == Fault::EndDisagreement;
         let outcome = Outcome {
             ended_by: self.ended_by,
-            fault: !self.faults.is_empty() || self.state != State::Complete,
+            fault: !self.faults.is_empty() || self.has_tripped,
             end: self.end,
             chambers_disagree: self.warnings.iter().any(disagrees),
             record_is_whole,

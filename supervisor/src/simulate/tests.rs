@@ -53,8 +53,14 @@ fn trips_over_calibrations_of_the_two_monitors_that_are_mixed_up() {
         });
     });
     assert!(limits.is_some(), "limits by the other monitor's calibration");
-    let pulses = first_broken(&unlike, |drawn| with_orders(drawn, |order, _| order.expected_pulse.reverse()));
-    assert!(pulses.is_some(), "expected pulses by the other monitor's calibration");
+    // too small an expected pulse is put right by the first one that is seen; too large a one lands too early
+    let pulses = first_broken(&unlike, |drawn| {
+        with_orders(drawn, |order, [first, second]| {
+            let dose = second.dose_per_charge.dose(order.expected_pulse[0]);
+            order.expected_pulse[0] = charge_for(dose, first.dose_per_charge);
+        });
+    });
+    assert!(pulses.is_some(), "an expected pulse by the other monitor's calibration");
     let mut swapped = (*unlike[0]).clone();
     let [first, second] = &mut swapped.profile.machine.monitors;
     std::mem::swap(&mut first.dose_per_charge, &mut second.dose_per_charge);

@@ -161,7 +161,7 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::GateFrozenA | I::GateFrozenB => explains_report(fault) || is_stray(fault) || fault == Fault::ClockStalled,
         // one count more on one bus than on the other is also a pulse above the final count
         I::GateOneMoreA | I::GateOneMoreB | I::GateOneFewerA | I::GateOneFewerB => {
-            explains_report(fault) || is_stray(fault) || fault == Fault::PulseLimit
+            explains_report(fault) || is_stray(fault) || matches!(fault, Fault::PulseLimit | Fault::GateRestarted)
         }
         I::HardwareInterlock => matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::NoPulse),
         // nobody hears that the console asks no longer

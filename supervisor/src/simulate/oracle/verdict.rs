@@ -95,7 +95,7 @@ impl Closing<'_> {
         }
         if self.is_as_planned() {
             let said = Said {
-                told: self.told,
+                told: self.latest,
                 passed: &self.passed,
                 measured: self.under_way.measured.unwrap_or(self.passed.measured),
                 numbers: &self.drawn.model.numbers,
@@ -129,9 +129,9 @@ impl Closing<'_> {
         }
     }
 
-    /// What came after the verdict amends it, and a process that has died gives none.
+    /// The last word that is given; a process that has died gives none.
     fn is_as_planned(&self) -> bool {
-        says_as_planned(self.told, &self.leg.prepared) && self.latest.faults.is_empty() && !self.has_died
+        says_as_planned(self.latest, &self.leg.prepared) && !self.has_died
     }
 
     const fn pulse(&self) -> f64 {
