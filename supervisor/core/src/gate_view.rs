@@ -234,15 +234,11 @@ impl GateView {
         self.views().any(|(_, view)| view.is_open() && !self.is_old(view, newest))
     }
 
-    /// Whether bus A and bus B show the gate open. A bus that is silent takes the word of the other one: its last report may be
-    /// from before the closing.
+    /// Whether `bus` says at `now` that the gate is open: a report that has gone stale says nothing of now.
     #[must_use]
-    pub fn shows_open(&self, now: Ticks) -> [bool; 2] {
-        [Bus::A, Bus::B].map(|bus| {
-            let (own, other) = (self.view(bus), self.views().find(|(which, _)| *which != bus));
-            let denied = other.is_some_and(|(_, other)| !self.is_old(other, now) && !other.is_open());
-            own.is_open() && !(self.is_old(own, now) && denied)
-        })
+    pub fn says_open(&self, bus: Bus, now: Ticks) -> bool {
+        let view = self.view(bus);
+        view.is_open() && !self.is_old(view, now)
     }
 
     fn is_old(&self, view: &BusView, now: Ticks) -> bool {

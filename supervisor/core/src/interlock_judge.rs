@@ -156,7 +156,7 @@ impl InterlockGuard {
 
     fn beam_is_off(&mut self, now: Ticks) {
         let Some(gate) = self.gate.latest() else { return };
-        let open = self.gate.shows_open(now);
+        let open = [Bus::A, Bus::B].map(|bus| self.gate.says_open(bus, now));
         let counts = Counts {
             open,
             gate: if self.gate.has_closed() && self.gate_base.is_some() { None } else { Some(gate.pulses) },

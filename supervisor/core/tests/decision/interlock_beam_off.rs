@@ -179,18 +179,6 @@ fn holds_what_a_silent_bus_said_last_against_what_the_other_one_says_now() {
     }
 }
 
-#[test]
-fn trips_over_an_open_gate_when_both_buses_fall_silent() {
-    verifies(Requirement::BeamUnasked);
-    let mut rig = Rig::delivering(WHO, &machine());
-    rig.pulses(3);
-    rig.mute.extend([(GATE_STATUS, Bus::A), (GATE_STATUS, Bus::B)]);
-    rig.command(Command::Withhold);
-    rig.run(ms(60));
-    rig.let_out();
-    assert!(rig.faults().contains(&Fault::GateOpenUnasked), "{:?}", rig.faults());
-}
-
 /// A guard in a proof that gives its permit with lease 1 while the gate is open and another guard leases 0.
 fn proving_open() -> Rig {
     let mut rig = Rig::new(WHO, &machine());
