@@ -26,7 +26,7 @@ fn two_runs(meanwhile: Option<Injection>) -> [Counts; 2] {
     mishaps.extend(meanwhile.map(|injection| at("complete + 2500 ms", What::Unit(injection))));
     let mut course = Course::new(&prepared, 1, &mishaps);
     while !course.is_over() {
-        course.step(&mut |_| {});
+        course.step(&mut |_, _| {});
     }
     let told: Vec<Counts> = course.stories().filter_map(|story| story.counters).collect();
     told.try_into().expect("two processes, and each has heard the counters")

@@ -187,10 +187,12 @@ impl Ending {
             self.name(sensor.monitor, None);
             return Verdict::Fault(self.report(&sensor, told));
         }
-        if missing().any(|sensor| self.is_away(sensor.bus)) && waited <= self.watch {
+        // a gate that has told of no closing on either bus is away too
+        let is_away = !closed || missing().any(|sensor| self.is_away(sensor.bus));
+        if is_away && waited <= self.watch {
             return Verdict::Wait;
         }
-        let agrees = missing().next().is_none() && a.or(b) == b.or(a);
+        let agrees = closed && missing().next().is_none() && a.or(b) == b.or(a);
         self.stage = Stage::Judged;
         Verdict::Judged { agrees }
     }

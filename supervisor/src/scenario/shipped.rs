@@ -105,6 +105,7 @@ pub const SCENARIOS: &[ShippedScenario] = shipped![
     "S01-late-pulse",
     "S01-many-pulses",
     "S01-uncounted",
+    "S02-gate-silent",
     "S02-last-count",
     "S02-last-pulse",
     "S03-bus-away",
