@@ -146,6 +146,16 @@ fn holds_the_take_up_for_over_when_a_fault_ended_it() {
 }
 
 #[test]
+fn holds_the_take_up_for_over_when_the_gate_opens_for_the_delivery() {
+    verifies(Requirement::Proven);
+    let mut trial = Trial::ready(&machine());
+    delivering(&mut trial);
+    trial.gate(gate(GateState::Open, CloseCause::None, 1));
+    trial.run(ms(2000));
+    assert_eq!((trial.session.state(), &trial.told[..]), (State::Delivering, &[][..]));
+}
+
+#[test]
 fn trips_the_interlock_guards_search_at_the_end_by_what_the_others_have_named() {
     verifies(Requirement::Latched);
     let found = |guard: Guard, report: FaultReport| {
