@@ -14,6 +14,7 @@ use beam_core::clearance::Clearance;
 use beam_core::fault::Fault;
 use beam_core::note::FaultReport;
 use beam_core::state::State;
+use beam_core::units::Span;
 
 use crate::prepared::Prepared;
 use crate::progress::Progress;
@@ -76,12 +77,13 @@ impl UncleanEnd {
 /// no fault of it is the physicist's to clear. Only an orderly end of the process makes a clean end of it.
 #[must_use]
 pub fn ended_cleanly(progress: &Progress, prepared: &Prepared) -> bool {
-    let never_armed = matches!(progress.state, State::Inhibited | State::Ready);
+    let no_beam = progress.beam_on == Span::ZERO && progress.pulses == [0; 2] && progress.end.is_none();
+    let never_began = matches!(progress.state, State::Inhibited | State::Ready) && no_beam;
     let is_physicists = |fault: &(_, _, FaultReport)| fault.2.fault.clearance() == Clearance::Physicist;
     // it stands until somebody has acknowledged it, and a process that has ended takes what stands with it
     let is_open = |warning: &(_, _, FaultReport)| warning.2.fault == Fault::EndDisagreement;
     let is_as_planned = progress.shortfalls(prepared, true).is_empty();
-    (is_as_planned || never_armed)
+    (is_as_planned || never_began)
         && !progress.faults.iter().any(is_physicists)
         && !progress.warnings.iter().any(is_open)
 }
@@ -146,6 +148,9 @@ mod tests {
         // somebody asked for the end, and a part of the dose is not given
         let stopped = [SessionNote::Ended(EndedBy::Operator), SessionNote::State(State::Complete)];
         assert!(!ended_cleanly(&told(&stopped), &prepared()));
+        // and whoever acknowledges that gives none of it
+        let [by, complete] = stopped;
+        assert!(!ended_cleanly(&told(&[by, complete, SessionNote::State(State::Inhibited)]), &prepared()));
         let [ended, complete] = AS_PLANNED;
         assert!(!ended_cleanly(
             &told(&[ended, SessionNote::Fault(FaultReport::of(Fault::NoPulse)), complete]),
@@ -169,7 +174,11 @@ mod tests {
     #[test]
     fn holds_when_the_delivery_was_as_planned_or_never_began() {
         assert!(ended_cleanly(&told(&AS_PLANNED), &prepared()));
-        assert!(ended_cleanly(&told(&[SessionNote::State(State::Ready)]), &prepared()));
+        let acknowledged = [AS_PLANNED[0], AS_PLANNED[1], SessionNote::State(State::Inhibited)];
+        assert!(ended_cleanly(&told(&acknowledged), &prepared()));
+        let mut never_began = Progress::default();
+        never_began.add(&Entry::Session(Ticks::ZERO, SessionNote::State(State::Ready)));
+        assert!(ended_cleanly(&never_began, &prepared()));
     }
 
     #[test]

@@ -60,7 +60,8 @@ fn explains(what: &What, fault: Fault) -> bool {
                 || matches!(fault, Fault::NoPulse | Fault::CountsDisagree | Fault::RequestedEarly)
         }
         What::Operator(deed) => match deed {
-            Deed::Terminate => fault == Fault::OperatorStop,
+            // the console may ask a moment longer, into the next arming
+            Deed::Terminate => matches!(fault, Fault::OperatorStop | Fault::RequestedEarly),
             Deed::Resume => fault == Fault::ResumeLimit,
             Deed::PressBeam | Deed::ReleaseBeam => {
                 matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse | Fault::ProofFailed)
@@ -170,9 +171,9 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::RequestNeverTold => fault == Fault::BeamWithoutRequest,
         I::RequestAlwaysTold => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
         I::RequestFlickers => matches!(fault, Fault::RequestedEarly | Fault::BeamWithoutRequest),
-        I::RateHigh | I::RateLow | I::RateSlow | I::RateFast | I::RateHalf => {
-            dosimetry || fault == Fault::CountsDisagree
-        }
+        // as above: many more readings leave no room for a status
+        I::RateHigh | I::RateFast => dosimetry || matches!(fault, Fault::CountsDisagree | Fault::StatusStale),
+        I::RateLow | I::RateSlow | I::RateHalf => dosimetry || fault == Fault::CountsDisagree,
         I::OutputHigh => dosimetry,
         I::Energy | I::Applicator | I::ApplicatorUnread | I::Docking | I::Door | I::EmergencyStop => {
             group == Group::SetUp
