@@ -10,6 +10,7 @@
     end.py memory PID               the service's memory limit falls below what it uses: it runs on until the kernel gives up
     end.py pull:INTERFACE PID       the interface goes down
     end.py down:INTERFACE PID       the interface goes down, and up again 500 ms later
+    end.py away:INTERFACE PID       the interface goes down, and up again 100 ms later
     end.py busoff:INTERFACE PID     an error frame that says bus-off reaches everybody who listens on this interface
     end.py flood:INTERFACE PID      frames of identifier 0 through this interface, for 2 s
     end.py clock:SECONDS PID        the wall clock steps by so many seconds; the moment is that of the old clock
@@ -35,7 +36,8 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 WDIOC_SETTIMEOUT = 0xC0045706
 CAN_ERR_FLAG, CAN_ERR_BUSOFF = 0x20000000, 0x040
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
-HELD_S, STARVED_S, FLOODED_S, FROZEN_S, DOWN_S = 5.0, 0.3, 2.0, 0.3, 0.5
+HELD_S, STARVED_S, FLOODED_S, FROZEN_S = 5.0, 0.3, 2.0, 0.3
+DOWN_S = {"down": 0.5, "away": 0.1}
 BELOW_THE_UNIT = 35                # real-time priority of the loop that starves; the treatment unit has 40
 GUEST = pathlib.Path("/dev/virtio-ports/job")              # the port by which a job speaks to the host
 THROTTLE = pathlib.Path("/proc/sys/kernel/sched_rt_runtime_us")
@@ -157,7 +159,7 @@ def nothing():
 def what(how, process):
     """What to do at the moment, and what to do after it was printed."""
     kind, _, name = how.partition(":")
-    if kind in ("starve", "watchdog", "busoff", "flood", "memory", "disk", "clock", "pull", "down") and not GUEST.exists():
+    if kind in ("starve", "watchdog", "busoff", "flood", "memory", "disk", "clock", "pull", *DOWN_S) and not GUEST.exists():
         sys.exit(f"{kind} is for the rig's guest: this machine is somebody's")
     if kind == "panic":
         thread = thread_named(process, name)
@@ -178,9 +180,9 @@ def what(how, process):
         return lambda: fill(name), nothing
     if kind == "clock":
         return lambda: time.clock_settime(time.CLOCK_REALTIME, time.time() + float(name)), nothing
-    if kind in ("pull", "down"):
+    if kind == "pull" or kind in DOWN_S:
         down, up = link(name)
-        return down, nothing if kind == "pull" else lambda: (time.sleep(DOWN_S), up())
+        return down, nothing if kind == "pull" else lambda: (time.sleep(DOWN_S[kind]), up())
     if kind == "CONT":
         return lambda: os.kill(process, signal.SIGSTOP), lambda: (time.sleep(FROZEN_S), os.kill(process, signal.SIGCONT))
     return lambda: os.kill(process, signal.Signals[f"SIG{how}"]), nothing

@@ -14,10 +14,12 @@ COUNTERS = 15                 # alive counters run 0 to 14
 class Permit:
     """One guard's permit, as the gate holds it."""
 
-    def __init__(self, contract, name, bit, now):
+    def __init__(self, contract, name, bit, now, stale_after):
         self.reader = Reader(contract, name)
         self.name, self.bit = name, bit
         self.reference = None     # the counter that the next frame is measured against
+        self.stale_after = stale_after    # nanoseconds without a valid frame
+        self.ignores_trips = False        # a defect that a test asks for
         self.heard = now          # when the last valid frame arrived
         self.invalid = False      # a fault since the last valid frame
         self.state = 0            # of the last valid frame; WITHHELD at power-up
@@ -53,11 +55,11 @@ class Gate:
         self.cause_names = {v: k for k, v in self.causes.items()}
         self.withheld, self.permitted, self.tripped = (
             self.permit_states[s] for s in ("WITHHELD", "PERMIT", "TRIPPED"))
-        self.permits = [Permit(contract, name, bit, now) for name, bit in GUARDS]
+        self.permits = [Permit(contract, name, bit, now, stale_after_ns) for name, bit in GUARDS]
         self.by_identifier = {p.reader.identifier: p for p in self.permits}
-        self.stale_after = stale_after_ns
         self.held = None                  # the delivery taken up
-        self.trippers = 0                 # whose TRIPPED latched this delivery
+        self.trippers = 0                 # all whose TRIPPED of this delivery was heard
+        self.latched_at = None            # when the first of them was
         self.interlock = False            # the gate's own hardware interlock input stands open
         self.requested = False            # the console asks for beam
         self.pulses = 0
@@ -83,8 +85,9 @@ class Gate:
             return
         signals = read[1]
         state, delivery, lease = signals["State"], signals["DeliveryId"], signals["PulseLease"]
-        if state == self.tripped and delivery == self.held:
+        if state == self.tripped and delivery == self.held and not permit.ignores_trips:
             self.trippers |= permit.bit   # latches whatever the counter says
+            self.latched_at = self.latched_at or now
         take = permit.step(signals["Alive"])
         if take is None:
             permit.faults += 1
@@ -114,10 +117,18 @@ class Gate:
         self.pass_time(now)
         if self.state != self.states["OPEN"] or self.cause or not self.requested or self.pulses >= LAST_PULSE:
             return False
+        self._count_pulse(now)
+        return True
+
+    def fire_closed(self, now):
+        """A defect that a test asks for: the trigger is released although the gate is latched, and counted like any other."""
+        self.pass_time(now)
+        self._count_pulse(now)
+
+    def _count_pulse(self, now):
         self.pulses += 1
         self.report_due = True
         self.judge(now)
-        return True
 
     # What follows from it
 
@@ -132,17 +143,16 @@ class Gate:
         self.judge(now)
 
     def stale_at(self):
-        """When the oldest permit turns stale."""
-        return min(p.heard for p in self.permits) + self.stale_after
+        """When the first permit turns stale."""
+        return min(p.heard + p.stale_after for p in self.permits)
 
     def judge(self, now):
         """State, cause and whose permits."""
-        fresh_since = now - self.stale_after
         invalid = stale = mismatch = withheld = 0
         for p in self.permits:
             if p.invalid:
                 invalid |= p.bit
-            if p.heard < fresh_since:
+            if p.heard + p.stale_after < now:
                 stale |= p.bit
                 p.worth = False
             if p.delivery != self.held:
@@ -180,7 +190,7 @@ class Gate:
         for p in self.permits:
             if p.delivery != offered or p.state != self.withheld or p.lease:
                 return False
-        self.held, self.trippers, self.pulses, self.beam_on_ns = offered, 0, 0, 0
+        self.held, self.trippers, self.latched_at, self.pulses, self.beam_on_ns = offered, 0, None, 0, 0
         self.deliveries += 1
         for p in self.permits:
             p.worth = True

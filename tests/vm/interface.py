@@ -40,9 +40,17 @@ class Bus:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.fileno = self.socket.fileno
         self.sent = self.refused = self.errors = 0
+        self.away_from = self.away_until = 0  # when it is unplugged, in nanoseconds
+
+    def unplug(self, now, lasts_ns):
+        """Nothing comes in or goes out for so long, as with a plug that was pulled at the unit."""
+        self.away_from, self.away_until = now, now + lasts_ns
 
     def send(self, frame):
         if frame is None:
+            return
+        if now_ns() < self.away_until:
+            self.refused += 1
             return
         try:
             self.socket.send(frame, socket.MSG_DONTWAIT)
@@ -67,5 +75,5 @@ class Bus:
             identifier, length, data = CAN_FRAME.unpack(frame)
             if identifier & ERROR_FRAME:  # the controller's own complaint, such as a frame lost in its buffer
                 self.errors += 1
-            else:
+            elif not self.away_from <= stamp < self.away_until:
                 into.append((stamp, identifier & 0x7FF, data[:length]))

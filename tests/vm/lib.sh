@@ -72,6 +72,26 @@ mu=400 prf=10 mu_per_pulse=4 pc_per_mu=5000 pc_per_mu_2=5010
 # What the service is started with besides its configuration.
 run_options='--plan /etc/beam-supervisor/plan.toml --arm-now'
 
+# Several deliveries in one guest, each a case with a name: [--scale N] [CASE...] of a job's arguments.
+scale=1 cases=() failed=() tried=0 all=$RESULTS
+choose_cases() {
+  [[ ${1:-} != --scale ]] || { scale=$2; shift 2; }
+  cases=("$@")
+}
+# One of them, unless others were chosen; in a folder of its own, and judged by expected.py.
+try() { # CASE EXPECTATION [OPTION of delivery.sh...]
+  local name=$1 expectation=$2; shift 2
+  ((${#cases[@]} == 0)) || [[ " ${cases[*]} " == *" $name "* ]] || return 0
+  echo "== $name"
+  tried=$((tried + 1))
+  RESULTS=$all/$name bash "$vm/jobs/delivery.sh" --scale "$scale" --expect "$expectation" "$@" || failed+=("$name")
+}
+tell_tried() { # JOB; its status is that of the job
+  ((tried && tried >= ${#cases[@]})) || fail "$1 has not all of the cases ${cases[*]}"
+  ((${#failed[@]} == 0)) || fail "$1: ${#failed[@]} of $tried failed: ${failed[*]}"
+  pass "$1, all $tried"
+}
+
 # The buses as the project's own files set them up for the supervisor, by hand for the treatment unit.
 install_service() {
   install -m 755 "$SHARE/bin/beam-supervisor" /usr/bin/

@@ -4,7 +4,7 @@ import random
 
 from bus import Sender
 
-FAULTS = ("mon1-stuck", "mon1-silent", "mon1-saturated", "mon2-low", "crc", "door", "chambers")
+FAULTS = ("mon1-stuck", "mon1-silent", "mon1-saturated", "mon2-low", "mon2-silent", "mon2-frozen", "crc", "door", "chambers")
 BEAM_REQUESTED, DOOR = 32768, 1       # bits of LINAC_STATUS.Interlocks, as its comment in the DBC says
 SATURATED = 1                         # bit of MONx_DOSE.Flags
 READY = 1                             # MONx_STATUS.Mode
@@ -37,7 +37,7 @@ class Chamber:
         self.collected = 0.0              # the truth in pC since start, leakage left out
         self.pulses = args.pulses_at_start
         self.leaked_to = None
-        self.stuck = self.silent = self.low = self.saturated = self.corrupt_next = False
+        self.stuck = self.silent = self.frozen = self.low = self.saturated = self.corrupt_next = False
         self.dose = Sender(contract, f"MON{number}_DOSE", Flags=0, PulseCount=0, Charge=0)
         self.status = Sender(contract, f"MON{number}_STATUS", Mode=READY, PolarisingVoltage=args.voltage,
                              LeakageCurrent=args.leakage, Faults=0)
@@ -55,6 +55,8 @@ class Chamber:
         """One pulse of the beam went through."""
         charge = mu * self.pc_per_mu * self.random.gauss(1.0, self.noise)
         self.collected += charge
+        if self.frozen:                   # it goes on telling what it told before
+            return
         self.pulses += 1
         if self.saturated:
             charge *= 0.6                 # recombination: part of the charge never arrives

@@ -19,6 +19,7 @@ import signal
 import sys
 
 from bus import Contract, Sender
+from defects import AWAY_NS, BUSES_AWAY, GATE_DEFECTS, gate_defect, put_into, strays
 from gate import GUARDS, Gate, NO_LIMIT
 from interface import Bus, now_ns
 from linac import BEAM_REQUESTED, DOOR, FAULTS, Beam, Chamber
@@ -60,6 +61,7 @@ class Unit:
         self.a = Bus(args.bus_a, (identifiers[0], identifiers[2]))
         self.b = Bus(args.bus_b, (identifiers[1], identifiers[3]))
         self.gate = Gate(contract, STALE_AFTER_NS * scale, now)
+        put_into(self.gate, args.gate_defect)
         self.gate_frames = [(bus, Sender(contract, "GATE_STATUS", State=0, CloseCause=0, ClosedBy=0,
                                          PulseCount=0, BeamOnTime=0.0)) for bus in (self.a, self.b)]
         self.beam = Beam(args.mu_per_pulse, args.noise, args.seed)
@@ -164,23 +166,45 @@ class Unit:
         self.beyond_lease = max(self.beyond_lease, gate.pulses - min(leases, default=gate.pulses))
         if gate.trippers:
             self.after_tripped += 1
-        self.pulses += 1
-        mu = self.beam.pulse()
         due = [name for name, at in self.args.fault if at == gate.pulses]
         for name in due:
             tell(self, now, f"fault {name} at pulse {gate.pulses}")
             for chamber in self.chambers:
                 chamber.fault(name)
-        for chamber, cycle in zip(self.chambers, self.dose_cycles):
-            chamber.collect(mu)
-            cycle.act(now)
-            cycle.restart(now)
-        self.gate_at_once(now)
+            if name in BUSES_AWAY:        # before the pulse is reported
+                (self.a, self.b)[BUSES_AWAY.index(name)].unplug(now, AWAY_NS)
+        self.give_pulse()
+        self.report_pulses(now)
         if "door" in due:                 # opened during the pulse, so seen after it
             self.door = DOOR
             self.linac_at_once(now)
         if gate.pulses % 20 == 0:
             tell(self, now, f"{gate.pulses} pulses, {self.beam.given_mu:.2f} MU")
+
+    def give_pulse(self):
+        """The trigger was released: the beam goes through both chambers."""
+        self.pulses += 1
+        mu = self.beam.pulse()
+        for chamber in self.chambers:
+            chamber.collect(mu)
+
+    def report_pulses(self, now):
+        for cycle in self.dose_cycles:
+            cycle.act(now)
+            cycle.restart(now)
+        self.gate_at_once(now)
+
+    def stray_pulses(self, now):
+        """What leaves the machine through a latched gate, because a test asks for it. Pulses that came while the last frames
+        were being made share their report: the frames tell of all of them, as they must."""
+        stray, before = self.args.stray, self.pulses
+        while (at := stray.next_at(self.gate)) is not None and at <= now:
+            stray.fire(now, self.gate)
+            self.give_pulse()
+            now = now_ns()
+        if self.pulses > before:
+            self.report_pulses(now)
+            tell(self, now, f"{self.pulses - before} pulses through the latched gate")
 
     # The loop
 
@@ -201,6 +225,8 @@ class Unit:
                 due = stale_at
             if self.requested and self.slot < due:
                 due = self.slot
+            if self.args.stray:
+                due = min(due, self.args.stray.next_at(gate) or due)
             if due > now:
                 select.select(wait_for, (), (), (due - now) / 1e9)
             self.wakeups += 1
@@ -220,6 +246,8 @@ class Unit:
                     self.pulse_slot(now)
                 else:
                     self.slot += ((now - self.slot) // self.pulse_period + 1) * self.pulse_period
+            if self.args.stray:
+                self.stray_pulses(now)
             for c in cycles:
                 now = now_ns()
                 if c.next <= now:
@@ -247,6 +275,7 @@ class Unit:
             pulses=self.pulses, mu_per_pulse=args.mu_per_pulse, prf=args.prf,
             slots_without_lease=self.slots_skipped, slots_missed=self.slots_missed,
             truth=dict(mu=round(self.beam.given_mu, 4), mon1=self.chambers[0].report(), mon2=self.chambers[1].report()),
+            stray_ms=[round(x / 1e6, 1) for x in args.stray.fired] if args.stray else [],
             pulses_after_tripped=self.after_tripped, pulses_beyond_lease=self.beyond_lease,
             beam_on_s=round(gate.beam_on_ns / 1e9, 3), ended=self.ended,
             permits={p.name: dict(taken=p.taken, lost=p.lost, repeats=p.repeats, faults=p.faults) for p in gate.permits},
@@ -280,8 +309,9 @@ def be_punctual(priority, cpu):
 
 def fault(text):
     name, _, pulse = text.partition("@")
-    if name not in FAULTS or not pulse.isdigit() or int(pulse) < 1:
-        raise argparse.ArgumentTypeError(f"expected NAME@PULSE, NAME one of {', '.join(FAULTS)}")
+    names = (*FAULTS, *BUSES_AWAY)
+    if name not in names or not pulse.isdigit() or int(pulse) < 1:
+        raise argparse.ArgumentTypeError(f"expected NAME@PULSE, NAME one of {', '.join(names)}")
     return name, int(pulse)
 
 
@@ -308,7 +338,12 @@ def arguments():
     p.add_argument("--pulses-at-start", type=int, default=65_530)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--request-after-ms", type=float, default=300, help="after the gate opened with a lease from all four")
-    p.add_argument("--fault", type=fault, action="append", default=[], metavar="NAME@PULSE", help=", ".join(FAULTS))
+    p.add_argument("--fault", type=fault, action="append", default=[], metavar="NAME@PULSE",
+                   help=", ".join((*FAULTS, *BUSES_AWAY)))
+    p.add_argument("--stray", type=strays, default=None, metavar="COUNT@MS[:HZ]",
+                   help="pulses through the gate, the first so long after it latched behind a beam")
+    p.add_argument("--gate-defect", type=gate_defect, action="append", default=[], metavar="DEFECT:PERMIT",
+                   help="what the gate does wrong with one permit: " + ", ".join(GATE_DEFECTS))
     p.add_argument("--priority", type=int, default=40, help="SCHED_FIFO priority; 0: stay normal")
     p.add_argument("--cpu", type=int, default=None, help="stay on this processor")
     p.add_argument("--json", default="-", help="where the report goes")

@@ -177,6 +177,38 @@ class Rules(unittest.TestCase):
         self.expect("CLOSED", "PERMIT_WITHHELD", 15)
         self.assertEqual((self.gate.held, self.gate.pulses, self.gate.beam_on_ns), (8, 0, 0))
 
+    def test_latched_names_all_whose_tripped_was_heard(self):
+        # the end of a proof: one guard trips from OPEN and LEASE_USED, then each other, and the delivery is taken up after it
+        self.open(lease=1)
+        self.say("PERMIT_INTERLOCK", "PERMIT", 7, 0)
+        self.expect("OPEN", "LEASE_USED", 8)
+        by = 0
+        for name, bit in (GUARDS[2], GUARDS[0], GUARDS[1], GUARDS[3]):
+            self.now += 5 * MS
+            self.say(name, "TRIPPED", 7, 0)
+            by |= bit
+            self.expect("LATCHED", "PERMIT_TRIPPED", by)
+        self.say("PERMIT_TIME", "TRIPPED", 6, 0)
+        self.expect("LATCHED", "PERMIT_TRIPPED", 15)
+        self.all("WITHHELD", 8, 0)
+        self.expect("CLOSED", "PERMIT_WITHHELD", 15)
+        self.assertEqual((self.gate.held, self.gate.deliveries), (8, 2))
+
+    def test_defects_are_what_they_say(self):
+        self.open(lease=1)
+        self.gate.permits[0].stale_after *= 4
+        for _ in range(5):
+            self.all("PERMIT", 7, 1, but=NAMES[:1])
+        self.now += 1
+        self.expect("OPEN", "NONE", 0)
+        self.gate.permits[2].ignores_trips = True
+        self.say("PERMIT_TIME", "TRIPPED", 7, 1)
+        self.expect("CLOSED", "PERMIT_WITHHELD", 4)
+        self.say("PERMIT_DOSE2", "TRIPPED", 7, 1)
+        self.expect("LATCHED", "PERMIT_TRIPPED", 2)
+        self.gate.fire_closed(self.now)
+        self.assertEqual((self.gate.pulses, self.gate.report_due), (1, True))
+
     def test_tripped_with_wrong_crc_or_other_id_does_not_latch(self):
         self.open()
         self.say("PERMIT_DOSE2", "TRIPPED", 7, 1, edit=1)

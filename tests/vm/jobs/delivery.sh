@@ -1,18 +1,23 @@
 # A whole delivery: the real service under systemd on can0 and can1, the independent treatment unit on can2 and can3.
 #
-#   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU] [--observe]
+#   delivery [--fault NAME@PULSE] [--kill HOW] [--scale N] [--mu MU] [--prf HZ] [--observe]
+#            [--stray COUNT@MS[:HZ]] [--gate-defect DEFECT:PERMIT] [--expect WHAT]
 #
 # Without a fault the planned MU must arrive. With one (see peer.py) the delivery must end TRIPPED. With --kill the service
 # or its machine suffers in mid-beam what end.py can do: the gate must close by itself, and no beam may come again.
 # What must not end the beam (clock:SECONDS, hold:metrics) lets the planned MU arrive. With --observe a second service on the
-# same interfaces only observes: it must disturb nothing, send nothing, and tell of the same delivery.
+# same interfaces only observes: it must disturb nothing, send nothing, and tell of the same delivery. With --expect the
+# service's own verdict on a delivery that ended badly, or must never begin, is judged by expected.py.
 set -u
 . "$(dirname "$0")/../lib.sh"
-fault=() signal='' killed=() scale='' observing=''
+fault=() signal='' killed=() scale='' observing='' wrong=() expect=()
 while (($#)); do
   case $1 in
     --observe) observing=yes; shift; continue ;;
-    --fault) fault=(--fault "$2") ;;
+    --fault) fault+=(--fault "$2") ;;
+    --stray | --gate-defect) wrong+=("$1" "$2") ;;
+    --expect) expect=($2) ;;
+    --prf) prf=$2 ;;
     --kill) signal=$2 ;;
     --scale) scale=$2 ;;
     --mu) mu=$2 ;;
@@ -35,6 +40,7 @@ collect() {
   kill -TERM "$treatment_unit" 2>/dev/null; wait "$treatment_unit" 2>/dev/null
   keep_logs
   systemctl stop "$unit" beam-supervisor.socket
+  systemctl show -P ExecMainStatus "$unit" >"$RESULTS/exit-status.txt"
   case $signal in
     clock:*) python3 "$vm/end.py" "clock:$((-${signal#clock:}))" $$ >/dev/null; begun=$((begun - 3700)) ;;
     flood:*) ip link set "${signal#flood:}" down; echo "$(</run/flooded) frames flooded the bus" ;;
@@ -65,7 +71,7 @@ log_buses
 # Long enough for proving, which stretches with the scale, and for twice the beam.
 limit=$(python3 -c "print(int(90 + 10 * $scale + 2 * $mu / $mu_per_pulse / $prf))")
 python3 "$peer" "$dbc" --period-scale "$scale" --prf "$prf" --mu-per-pulse "$mu_per_pulse" --pc-per-mu "$pc_per_mu" \
-  --request-after-ms "$((100 + 50 * scale))" --duration "$limit" "${fault[@]}" --json /run/peer.json 2>/run/peer.txt &
+  --request-after-ms "$((100 + 50 * scale))" --duration "$limit" "${fault[@]}" "${wrong[@]}" --json /run/peer.json 2>/run/peer.txt &
 treatment_unit=$!
 begun=$EPOCHSECONDS
 trap collect EXIT
@@ -91,12 +97,17 @@ for ((i = 0; i < limit * 2; i++)); do
     moment=$(python3 "$vm/end.py" "$signal" "$pid") || fail "$signal could not be done: $moment"
     killed=(--killed-at "$moment")
     echo "$signal to process $pid in mid-beam"
+    [[ ! ${expect[*]} ]] || continue
     # What the beam may outlive is watched to the end of the delivery.
     case $signal in clock:* | flood:* | disk:* | hold:metrics | hold:recorder) continue ;; esac
     sleep 10                   # for what comes back: the watchdog's restart, and whatever that would do
     break
   fi
-  ! grep -q 'delivery ended' /run/peer.txt || break
+  if [[ ${expect[*]} ]]; then
+    ! compgen -G '/var/lib/beam-supervisor/records/*/report.json' >/dev/null || break     # its verdict
+  else
+    ! grep -q 'delivery ended' /run/peer.txt || break
+  fi
   kill -0 "$treatment_unit" 2>/dev/null || break
   systemctl is-active --quiet "$unit" || { echo "the service ended by itself"; break; }
   sleep 0.5
@@ -108,8 +119,14 @@ collect
 python3 "$vm/judge.py" "$dbc" /run/unit-side.log --pc-per-mu "$pc_per_mu" --json "$RESULTS/judge.json"
 judged=$?
 # What candump saw at the supervisor's side must, judged again, come to the same end.
-[[ $signal ]] || beam-supervisor replay /run/supervisor-side.log --config /etc/beam-supervisor/supervisor.toml \
+[[ $signal ]] || { beam-supervisor replay /run/supervisor-side.log --config /etc/beam-supervisor/supervisor.toml \
   --plan /etc/beam-supervisor/plan.toml --json >"$RESULTS/replay.json" 2>"$RESULTS/replay.err"
+echo $? >"$RESULTS/replay-status.txt"; }
+if [[ ${expect[*]} ]]; then
+  python3 "$vm/expected.py" "$RESULTS" "${expect[@]}" "${killed[@]}" || { tail -n 30 "$RESULTS/service.txt"; fail "${expect[*]}"; }
+  pass "${expect[*]}, at period scale $scale"
+  exit
+fi
 python3 "$vm/verdict.py" "$RESULTS" --mu "$mu" "${fault[@]}" "${killed[@]}" ${signal:+--how "$signal"} || { tail -n 30 "$RESULTS/service.txt"; fail "delivery"; }
 ((judged == 0)) || fail "the buses show a rule broken"
 [[ ! $observing ]] || python3 "$vm/observed.py" "$RESULTS" /run/unit-side.log || { cat "$RESULTS/observer.txt"; fail "observing"; }
