@@ -318,7 +318,8 @@ fn holds_the_next_delivery_of_the_same_gate_for_no_finding() {
     hand.world.keep_frames();
     let mut first = 0;
     for later in [0, 2] {
-        first = if later > 0 { hand.world.frames().len() } else { 0 };
+        first = hand.world.frames().len();
+        hand.run(Span::from_secs(2));
         hand.until(State::Ready);
         assert_eq!(hand.arm(later), Ok(()));
         hand.until(State::Armed);

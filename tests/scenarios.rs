@@ -1,5 +1,6 @@
-//! Every scenario file of `tests/scenarios/`, each a check of its own: accidents that happened, replayed signal by signal, and
-//! what real machines do in normal beam, which must not end one.
+//! Every scenario file of `tests/scenarios/`, each a check of its own: accidents that happened, replayed signal by signal
+//! (`A01` to `A18`); faults at the seams of a delivery, where one rule ends and the next one begins (`S01` and on); and what
+//! real machines do in normal beam, which must not end one (`holds`).
 //!
 //! For each file: what it expects must come of it. For each that expects the beam to end (or a dose that nobody can see): with
 //! its mishaps taken out, the same expectation must fail, so that no scenario passes by asking for nothing. And for all of them:
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use beam_supervisor::scenario::shipped::SCENARIOS;
-use beam_supervisor::scenario::{Scenario, Verdict, parse, play};
+use beam_supervisor::scenario::{Expect, Scenario, Verdict, parse, play};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn folder() -> PathBuf {
@@ -41,11 +42,17 @@ fn read(name: &str, text: &str) -> Result<Scenario, Failed> {
     if scenario.name != name {
         return Err(format!("it calls itself `{}`, its file is `{name}.toml`", scenario.name).into());
     }
-    let kind = scenario.accident.clone().unwrap_or_else(|| "holds".to_owned());
-    if !name.starts_with(&kind) {
-        return Err(format!("its name should begin with {kind}").into());
-    }
-    Ok(scenario)
+    let fits = match &scenario.accident {
+        Some(accident) => name.starts_with(accident.as_str()),
+        None => name.starts_with("holds-") || is_seam(name),
+    };
+    if fits { Ok(scenario) } else { Err("its name should begin with its accident, with `holds-` or as `S01-`".into()) }
+}
+
+/// A fault at a seam: `S`, two digits, and what it is.
+fn is_seam(name: &str) -> bool {
+    let number = name.strip_prefix('S').and_then(|rest| rest.split_once('-'));
+    number.is_some_and(|(number, _)| number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What it expects comes of it.
@@ -58,7 +65,12 @@ fn keeps(name: &str, text: &str) -> Result<(), Failed> {
 
 /// Whether its expectation is one that a delivery in which nothing happens must fail.
 fn can_fail(scenario: &Scenario) -> bool {
-    scenario.expect.verdict != Verdict::Completes || scenario.expect.least_dose_mu.is_some()
+    let Expect { verdict, least_dose_mu, warnings, as_planned, most_pulses, .. } = &scenario.expect;
+    *verdict != Verdict::Completes
+        || least_dose_mu.is_some()
+        || !warnings.is_empty()
+        || *as_planned == Some(false)
+        || most_pulses.is_some()
 }
 
 /// With its mishaps taken out, its expectation fails.

@@ -119,20 +119,22 @@ pub struct Check {
 /// `simulate`
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// How many deliveries.
+    /// How many runs. Each is the life of one process with one to four deliveries of differing plans, one after the other, so
+    /// that there are nearly twice as many deliveries.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub deliveries: u64,
-    /// Seed of the first delivery; the others count up from it.
+    /// Seed of the first run; the others count up from it.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// `all` (nothing, one mishap or two of every kind), `none`, or kinds with commas between them, one of which befalls
-    /// each delivery; `list` names them.
+    /// each run, in any of its deliveries or between them; `list` names them.
     #[arg(long, default_value = "all")]
     pub faults: String,
-    /// Machines to draw from, with commas between them; all shipped machines if not given.
+    /// Machines to draw from, with commas between them; all shipped machines and the campaign's own (`unlike-monitors`,
+    /// `one-bus`, `at-or-above`) if not given.
     #[arg(long)]
     pub machines: Option<String>,
-    /// Write one line for each delivery into this file, in the order of seeds: the same seeds give the same bytes.
+    /// Write one line for each run into this file, in the order of seeds: the same seeds give the same bytes.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// Make this many of the runs that break a promise smaller, and tell them as scenarios.

@@ -1,17 +1,17 @@
 //! A whole session in virtual time: the world, the operator who leads it, and what came of it.
 //!
-//! The operator arms when nothing stands against it and begins when it is armed; whatever else they do is among the mishaps.
-//! A process that is started again tells its story anew, so there is one [`Progress`] for each.
+//! The operator makes one delivery after the other ([`Errand`]): arms when nothing stands against it, begins when it is
+//! armed, acknowledges what ended; whatever else they do is among the mishaps. A process that is started again tells its
+//! story anew, so there is one [`Progress`] for each process, and one for each delivery.
 
 use beam_core::clearance::Role;
-use beam_core::machine::{Machine, Order};
+use beam_core::machine::Machine;
 use beam_core::session::Act;
 use beam_core::state::{Refused, State};
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::GateState;
 use beam_drivers::sim::UnitConfig;
 
-use crate::autopilot::Autopilot;
 use crate::conductor::Entry;
 use crate::mishap::{Deed, Mishap};
 use crate::prepared::Prepared;
@@ -19,8 +19,15 @@ use crate::progress::Progress;
 use crate::treatment_unit::unit_for;
 use crate::world::World;
 
+mod errand;
+mod operator;
+
+pub use errand::{AfterInterruption, Errand, FirstToAcknowledge, SetUpAnew};
+pub use operator::Given;
+use operator::{Operator, Sees};
+
 /// How long the console waits with its request for beam after the gate opened.
-const REQUEST_AFTER: Span = Span::from_millis(50);
+pub const REQUEST_AFTER: Span = Span::from_millis(50);
 /// How long a delivery that has ended is still watched.
 const AFTER_END: Span = Span::from_millis(300);
 /// How long a session may wait for what never comes.
@@ -39,24 +46,35 @@ pub struct Answer {
     pub refused: Option<Refused>,
 }
 
+/// What became of an acknowledgement, whoever gave it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acknowledged {
+    /// In which role.
+    pub by: Role,
+    /// Where the session stood.
+    pub state: State,
+    /// Why it was refused, if it was.
+    pub refused: Option<Refused>,
+}
+
 /// A session under way.
 pub struct Course {
     /// The world.
     pub world: World,
-    /// What the process that runs has told.
+    /// What the process that runs has told of the delivery under way.
     pub progress: Progress,
     /// What the processes before it told.
     pub before: Vec<Progress>,
     /// What the operator asked for by a mishap, and what became of it.
     pub answers: Vec<Answer>,
+    /// Every acknowledgement, the first one first.
+    pub acknowledged: Vec<Acknowledged>,
     machine: Machine,
-    order: Order,
-    operator: Autopilot,
-    /// Ids given out so far.
-    ids: u16,
+    operator: Operator,
     state: State,
     since: Ticks,
     last_open: Ticks,
+    asked_at: Option<Ticks>,
     limit: Ticks,
 }
 
@@ -71,29 +89,38 @@ impl Course {
     /// The same beside another treatment unit.
     #[must_use]
     pub fn with_unit(prepared: &Prepared, unit: &UnitConfig, seed: u64, mishaps: &[Mishap]) -> Self {
+        let world = World::befallen(&prepared.machine, unit, seed, mishaps);
+        Self::of(world, &prepared.machine, vec![Errand::alone(prepared.order)])
+    }
+
+    /// A session in this world with these deliveries on its machine, one at least.
+    #[must_use]
+    pub fn of(world: World, machine: &Machine, errands: Vec<Errand>) -> Self {
+        let most = errands.iter().fold(SPARE, |most, errand| most.plus(errand.most()).plus(SPARE));
         Self {
-            world: World::befallen(&prepared.machine, unit, seed, mishaps),
+            world,
             progress: Progress::default(),
             before: Vec::new(),
             answers: Vec::new(),
-            machine: prepared.machine,
-            order: prepared.order,
-            operator: Autopilot::new(1, 2, prepared.order, &prepared.machine),
-            ids: 2,
+            acknowledged: Vec::new(),
+            machine: *machine,
+            operator: Operator::new(errands),
             state: State::Inhibited,
             since: Ticks::ZERO,
             last_open: Ticks::ZERO,
-            limit: Ticks::ZERO.after(prepared.order.time_limit.times(2)).after(SPARE),
+            asked_at: None,
+            limit: Ticks::ZERO.after(most),
         }
     }
 
-    /// Lets one event happen, and the operator react to it. Every entry goes to `sink` too.
-    pub fn step(&mut self, sink: &mut impl FnMut(&Entry)) {
+    /// Lets one event happen, and the operator react to it. Every entry goes to `sink` too, with what was told of the
+    /// delivery before it.
+    pub fn step(&mut self, sink: &mut impl FnMut(&Entry, &Progress)) {
         let generation = self.world.generation();
         let progress = &mut self.progress;
         self.world.step(&mut |entry| {
+            sink(entry, progress);
             progress.add(entry);
-            sink(entry);
         });
         if self.world.generation() != generation {
             self.start_again();
@@ -101,15 +128,44 @@ impl Course {
         while let Some(deed) = self.world.next_deed() {
             self.operate(deed, sink);
         }
-        if let Some(act) = self.operator.next_act(self.world.conductor().session().state()) {
-            let _refused = self.act(&act, sink);
+        self.look_at_state();
+        let sees = self.sees();
+        let act = self.operator.next_act(&sees);
+        if let Some(act) = act.filter(|_| !self.is_silent()) {
+            if let (Act::Arm { .. }, Some(set_up)) = (&act, self.operator.errand().set_up) {
+                self.world.set_up(&set_up.signals());
+            }
+            let refused = self.act(&act, sink).is_err();
+            self.operator.answered(&act, refused);
         }
-        if self.progress.state != self.state {
-            (self.state, self.since) = (self.progress.state, self.world.now());
-        }
+        self.look_at_state();
         if self.world.unit().gate_state() == GateState::Open {
             self.last_open = self.world.now();
         }
+    }
+
+    fn look_at_state(&mut self) {
+        if self.progress.state != self.state {
+            (self.state, self.since) = (self.progress.state, self.world.now());
+            // whoever has another delivery to make takes the hand off the button of the last one
+            if matches!(self.state, State::Complete | State::Tripped) && self.operator.goes_on() {
+                self.world.request_beam(false);
+            }
+        }
+    }
+
+    fn sees(&mut self) -> Sees {
+        let (now, state) = (self.world.now(), self.world.conductor().session().state());
+        if state == State::Ready && self.world.truth().beam_requested {
+            self.asked_at = Some(now);
+        }
+        Sees { now, state, since: self.since, last_open: self.last_open, asked_at: self.asked_at }
+    }
+
+    /// Every arming so far, with its ids.
+    #[must_use]
+    pub fn given(&self) -> &[Given] {
+        self.operator.given()
     }
 
     /// Whether there is nothing left to wait for.
@@ -124,6 +180,8 @@ impl Course {
         }
         let waited = now.since(self.since.max(self.last_open));
         match self.progress.state {
+            // nothing stands against the next one, or it is about to be acknowledged
+            State::Ready | State::Complete | State::Tripped if self.operator.goes_on() && !self.is_silent() => false,
             // whatever the gate still lets pass, and until its end is judged or can no longer be
             State::Complete | State::Tripped => {
                 let judged = self.progress.end.is_some();
@@ -134,6 +192,11 @@ impl Course {
             // whoever should go on may be dead
             State::Proving | State::Armed | State::Delivering => waited > PATIENCE.times(2),
         }
+    }
+
+    /// Whether the session is dead, so that nobody can act any more.
+    fn is_silent(&self) -> bool {
+        self.world.stopped().session
     }
 
     /// Whether it went on for longer than its own limits allow.
@@ -149,16 +212,12 @@ impl Course {
 
     fn start_again(&mut self) {
         self.before.push(std::mem::take(&mut self.progress));
-        self.ids += 2;
-        self.operator = Autopilot::new(self.ids - 1, self.ids, self.order, &self.machine);
+        self.operator.start_again();
     }
 
-    fn operate(&mut self, deed: Deed, sink: &mut impl FnMut(&Entry)) {
+    fn operate(&mut self, deed: Deed, sink: &mut impl FnMut(&Entry, &Progress)) {
         let act = match deed {
-            Deed::Arm => {
-                self.ids += 2;
-                Act::Arm { proof: self.ids - 1, delivery: self.ids, order: self.order }
-            }
+            Deed::Arm => self.operator.arm_again(),
             Deed::Begin => Act::Begin,
             Deed::Interrupt => Act::Interrupt,
             Deed::Resume => Act::Resume,
@@ -174,11 +233,16 @@ impl Course {
         self.answers.push(Answer { at: self.world.now(), deed, refused });
     }
 
-    fn act(&mut self, act: &Act, sink: &mut impl FnMut(&Entry)) -> Result<(), Refused> {
+    fn act(&mut self, act: &Act, sink: &mut impl FnMut(&Entry, &Progress)) -> Result<(), Refused> {
+        let state = self.world.conductor().session().state();
         let progress = &mut self.progress;
-        self.world.act(act, &mut |entry| {
+        let answer = self.world.act(act, &mut |entry| {
+            sink(entry, progress);
             progress.add(entry);
-            sink(entry);
-        })
+        });
+        if let Act::Acknowledge { by } = *act {
+            self.acknowledged.push(Acknowledged { by, state, refused: answer.err() });
+        }
+        answer
     }
 }

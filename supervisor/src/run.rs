@@ -139,7 +139,7 @@ fn start_guards(wish: &Wish) -> Result<(crew::Crew, [Line; 4], Vec<String>), Run
 
 /// The very last that can fail: whatever ends this process before, a thread that never comes back among them, leaves the
 /// mark, and the process that systemd starts instead arms nothing. From here on it ends without being started again.
-fn take_the_mark_away(mark: &UncleanEnd, view: &View, prepared: &Prepared) {
+pub(crate) fn take_the_mark_away(mark: &UncleanEnd, view: &View, prepared: &Prepared) {
     let is_whole = view.unrecorded().is_none() && view.lost_records() == [0; 4];
     if is_whole
         && ended_cleanly(&view.progress(), prepared)

@@ -60,6 +60,9 @@ pub struct Scenario {
     /// Whether a sensor of the beam's charge is used where the machine has one.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub beam_charge_sensor: bool,
+    /// Whether the plan is a number of pulses, those of the preset at nominal, where the machine has such a plan.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_pulses: bool,
     /// Preset in MU, down to a millionth.
     pub preset_mu: f64,
     /// Seed of everything that is drawn.
@@ -111,6 +114,7 @@ impl Scenario {
             machine: machine.to_owned(),
             energy_mev: None,
             beam_charge_sensor: true,
+            in_pulses: false,
             preset_mu: mu(preset),
             seed,
             clock_at_start_ms: None,
@@ -156,7 +160,8 @@ impl Scenario {
         let known = || machines::MACHINES.iter().map(|file| file.machine).collect::<Vec<_>>().join(", ");
         let profile =
             machines::profile(name).ok_or_else(|| format!("there is no machine `{name}`; {} are", known()))?;
-        let mut plan = machines::plan(name).ok_or_else(|| format!("`{name}` has no plan"))?;
+        let plan = if self.in_pulses { machines::plan_in_pulses(name) } else { machines::plan(name) };
+        let mut plan = plan.ok_or_else(|| format!("`{name}` has no such plan"))?;
         plan.energy_mev = self.energy_mev.unwrap_or(plan.energy_mev);
         let prepared = Prepared::new(&profile, &plan);
         let all = |problems: Vec<_>| {

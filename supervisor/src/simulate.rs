@@ -1,30 +1,37 @@
 //! `beam-supervisor simulate`: seeded sessions in virtual time with anything going wrong, judged by an oracle that knows the
 //! true dose of every pulse.
 //!
-//! A seed stands for a whole run: [`mod@draw`] draws machine, plan and mishaps from it, [`Course`] leads the session through
-//! them, [`oracle`] looks on after every event. The same seed gives the same line of the log on every machine. A run that
+//! A seed stands for a whole run, the life of one process: [`mod@draw`] draws machine, deliveries ([`legs`]) and mishaps from it,
+//! [`Course`] leads the session through them, [`oracle`] looks on after every event. What a plan comes to is computed a second
+//! time for it ([`second_order`]). The same seed gives the same line of the log on every machine. A run that
 //! breaks a promise is made smaller ([`shrink`]) and told as a scenario; what a campaign has exercised is counted in
 //! [`table`].
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use beam_drivers::clock;
+use beam_drivers::sim::Beam;
 use serde::Serialize;
 
-use crate::course::Course;
+use crate::course::{Course, REQUEST_AFTER};
 use crate::describe::seconds;
-use crate::prepared::Prepared;
+use crate::world::World;
 
 pub mod circumstances;
 pub mod draw;
+pub mod legs;
+pub mod models;
 pub mod oracle;
+pub mod second_order;
 pub mod shrink;
 pub mod table;
 pub mod written;
 
 pub use draw::Faults;
 use draw::{Drawn, draw};
+use models::Model;
 use oracle::{Broken, Oracle, Story};
 use table::Table;
 use written::Written;
@@ -35,14 +42,14 @@ const BATCH: u64 = 16;
 /// What a campaign is asked for.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// How many deliveries.
-    pub deliveries: u64,
+    /// How many runs, each the life of one process with one delivery or several.
+    pub runs: u64,
     /// Seed of the first one; the others count up from it.
     pub seed: u64,
     /// Which faults.
     pub faults: Faults,
     /// Machines to draw from.
-    pub machines: Vec<Prepared>,
+    pub machines: Vec<Arc<Model>>,
     /// End as soon as a promise is broken.
     pub stop_at_first: bool,
 }
@@ -54,15 +61,16 @@ pub struct Run {
     pub seed: u64,
     /// Name of its machine.
     pub machine: String,
-    /// Length of its plan in pulses; without pulses, in tenths of a second.
-    pub planned_pulses: u32,
-    /// Preset in MU.
-    pub planned_mu: f64,
+    /// Lengths of its plans in pulses; without pulses, in tenths of a second.
+    pub planned_pulses: Vec<u32>,
+    /// Output of the machine and response of its monitors on that day, 1 as commissioned.
+    pub day: [f64; 2],
     /// What befell it.
     pub mishaps: Vec<crate::mishap::Mishap>,
-    /// How it went.
-    #[serde(flatten)]
-    pub story: Story,
+    /// Where the session stood at the end.
+    pub state: &'static str,
+    /// How each delivery that was armed went, in their order.
+    pub deliveries: Vec<Story>,
     /// Promises that were broken.
     pub broken: Vec<Broken>,
     /// Steps that the guards made.
@@ -122,16 +130,16 @@ fn work(wish: &Wish, next: &AtomicU64, watch: &impl Fn(&Run)) -> Campaign {
     let mut part = Campaign::default();
     loop {
         let first = next.fetch_add(BATCH, Ordering::Relaxed);
-        if first >= wish.deliveries {
+        if first >= wish.runs {
             return part;
         }
-        for index in first..wish.deliveries.min(first + BATCH) {
+        for index in first..wish.runs.min(first + BATCH) {
             let run = deliver(wish, wish.seed.wrapping_add(index));
             watch(&run);
             part.table.count(&run);
             if !run.broken.is_empty() {
                 if wish.stop_at_first {
-                    next.store(wish.deliveries, Ordering::Relaxed);
+                    next.store(wish.runs, Ordering::Relaxed);
                 }
                 part.broken.push(run);
             }
@@ -148,14 +156,14 @@ pub fn deliver(wish: &Wish, seed: u64) -> Run {
 /// A run as it was drawn.
 #[must_use]
 pub fn run(drawn: &Drawn) -> Run {
-    let mut course = Course::new(&drawn.prepared, drawn.seed, &drawn.mishaps);
+    let mut course = course_of(drawn);
     course.world.let_look_on();
     let mut oracle = Oracle::new(drawn);
     let mut written = Written::of(drawn);
     while !course.is_over() {
         let now = course.world.now();
-        course.step(&mut |entry| {
-            oracle.read(now, entry);
+        course.step(&mut |entry, told| {
+            oracle.read(now, entry, told);
             if let Some(written) = &mut written {
                 written.take(entry);
             }
@@ -165,16 +173,36 @@ pub fn run(drawn: &Drawn) -> Run {
     // a process that is started again writes another record
     let written = written.filter(|_| course.before.is_empty());
     let contradiction = written.and_then(|written| written.contradiction(&course.progress));
-    let (broken, story) = oracle.finish(&course, contradiction);
+    let (broken, deliveries) = oracle.finish(&course, contradiction);
     Run {
         seed: drawn.seed,
-        machine: drawn.prepared.planned.machine.clone(),
-        planned_pulses: drawn.pulses,
-        planned_mu: drawn.prepared.planned.planned_mu,
+        machine: drawn.model.numbers.name.clone(),
+        planned_pulses: drawn.legs.iter().map(|leg| leg.pulses).collect(),
+        day: [drawn.day.output, drawn.day.response],
         mishaps: drawn.mishaps.clone(),
-        story,
+        state: course.progress.state.name(),
+        deliveries,
         broken,
         steps: course.world.steps(),
         fired: course.world.truth().pulses,
     }
 }
+
+/// The session of a run: its unit is built from the profile's own numbers, whatever the guards were given.
+fn course_of(drawn: &Drawn) -> Course {
+    let Drawn { model, legs, day, .. } = drawn;
+    let machine = &model.profile.machine;
+    let mut unit = model.numbers.unit(&legs[0].expected, machine, REQUEST_AFTER);
+    match &mut unit.beam {
+        Beam::Pulses { mu_per_pulse, .. } => *mu_per_pulse *= day.output,
+        Beam::Continuous { mu_per_second } => *mu_per_second *= day.output,
+    }
+    for chamber in &mut unit.chambers {
+        chamber.gain *= day.response;
+    }
+    let world = World::befallen(machine, &unit, drawn.seed, &drawn.mishaps);
+    Course::of(world, machine, legs.iter().map(|leg| leg.errand).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,17 @@ use beam_drivers::sim::{self, BeamCharge, ChamberConfig, Periods, SetUp, UnitCon
 use crate::describe::mu;
 
 /// How much chamber 2 reads above chamber 1: the mean of 79 pairs of a clinical linac's two chambers.
-const SECOND_CHAMBER_GAIN: f64 = 1.002;
+pub(crate) const SECOND_CHAMBER_GAIN: f64 = 1.002;
 /// Relative noise of a pulse.
-const OUTPUT_NOISE: f64 = 0.01;
+pub(crate) const OUTPUT_NOISE: f64 = 0.01;
 /// Relative noise of a chamber's reading of one pulse.
-const CHAMBER_NOISE: f64 = 0.001;
+pub(crate) const CHAMBER_NOISE: f64 = 0.001;
 /// Relative noise of the beam charge sensor's reading of one pulse.
-const BEAM_CHARGE_NOISE: f64 = 0.005;
+pub(crate) const BEAM_CHARGE_NOISE: f64 = 0.005;
+/// Leakage of a healthy chamber in pA.
+pub(crate) const LEAKAGE_PICOAMPERES: f64 = 0.5;
+/// How long the console keeps its request after the gate has closed.
+pub(crate) const REQUEST_HOLD: Span = Span::from_millis(500);
 
 /// The treatment unit for `machine`, set up as `order` plans. `request_after` is how long the console waits with its request
 /// after the gate opened.
@@ -48,7 +52,7 @@ pub fn unit_for(machine: &Machine, order: &Order, request_after: Span) -> UnitCo
         linac_status_bus: machine.linac_bus,
         single_bus: machine.single_bus,
         request_after,
-        request_hold: Span::from_millis(500),
+        request_hold: REQUEST_HOLD,
     }
 }
 
@@ -69,7 +73,7 @@ fn chamber(monitor: &Monitor, gain: f64) -> ChamberConfig {
         picocoulombs_per_mu: picocoulombs_per_mu(monitor.dose_per_charge),
         gain,
         noise: CHAMBER_NOISE,
-        leakage_picoamperes: 0.5,
+        leakage_picoamperes: LEAKAGE_PICOAMPERES,
         polarising_volts: f64::from(monitor.voltage) * 0.02,
         full_scale_picocoulombs: monitor.full_scale.picocoulombs() as f64,
     }

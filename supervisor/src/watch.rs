@@ -361,41 +361,5 @@ pub(crate) fn told(result: io::Result<()>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trips_a_beginning_over_a_controller_that_does_not_take_part_and_holds_over_one_that_does() {
-        for (state, code) in [
-            (ControllerState::ErrorActive, None),
-            (ControllerState::ErrorWarning, None),
-            (ControllerState::ErrorPassive, Some(Fault::ErrorPassive.code())),
-            (ControllerState::BusOff, Some(Fault::BusOff.code())),
-            (ControllerState::Stopped, Some(Fault::InterfaceDown.code())),
-        ] {
-            let why = unfit(state);
-            assert_eq!(why.is_some(), code.is_some(), "{state:?}");
-            assert!(why.is_none_or(|why| why.starts_with(code.unwrap_or("?")) && why.contains("fix: ")), "{state:?}");
-        }
-    }
-
-    #[test]
-    fn tells_of_a_wall_clock_that_was_set() {
-        assert!(clock_set(-3_600_000_000_000).unwrap().contains("set by -3600 s"));
-        assert!(clock_set(1_000_000_000).is_some());
-    }
-
-    #[test]
-    fn is_silent_about_a_wall_clock_that_is_slewed() {
-        assert_eq!(clock_set(999_999_999), None);
-        assert_eq!(clock_set(-20_000_000), None);
-    }
-
-    #[test]
-    fn says_what_was_not_written_where_and_how_to_go_on() {
-        let line = unrecorded_line("/var/lib/x: No space left on device");
-        for part in ["F-810", "/var/lib/x", "No space", "fix: "] {
-            assert!(line.contains(part), "{line}");
-        }
-    }
-}
+#[path = "watch_tests.rs"]
+mod tests;

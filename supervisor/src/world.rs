@@ -27,6 +27,7 @@ mod bus;
 mod clock;
 mod fate;
 mod host;
+mod set_up;
 mod start;
 
 pub use bus::FRAME_TIME;

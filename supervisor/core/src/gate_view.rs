@@ -24,8 +24,10 @@ struct Closed {
     at: Ticks,
     /// What the chambers of this bus may count at most.
     chambers: u32,
-    /// What the gate itself may count at most; a count that falls lowers it.
+    /// What the gate itself may count at most on this bus; a count that falls lowers it.
     gate: u32,
+    /// What it may count at most on the other bus, which may not have told of a fall yet.
+    elsewhere: u32,
 }
 
 /// One bus.
@@ -81,7 +83,8 @@ impl BusView {
                 self.closed = None;
             }
         } else if self.opened && self.closed.is_none() {
-            self.closed = Some(Closed { at: now, chambers: self.highest, gate: status.pulses });
+            self.closed =
+                Some(Closed { at: now, chambers: self.highest, gate: status.pulses, elsewhere: self.highest });
         }
         if let Some(closed) = &mut self.closed {
             closed.gate = closed.gate.min(status.pulses);
@@ -204,6 +207,7 @@ impl GateView {
             let counted = view.status.map_or(0, |status| status.pulses);
             if let Some(closed) = &mut view.closed {
                 closed.gate = closed.gate.max(counted);
+                closed.elsewhere = closed.elsewhere.max(counted);
                 closed.chambers = closed.chambers.max(chambers);
             }
         }
@@ -222,10 +226,23 @@ impl GateView {
         if a.heard >= b.heard && a.status.is_some() { a.status } else { b.status.or(a.status) }
     }
 
-    /// Whether a bus shows the gate open. In doubt there is beam.
+    /// Whether a bus shows the gate open. In doubt there is beam; but what a bus said before it fell silent is no doubt
+    /// where the other one goes on telling.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.views().any(|(_, view)| view.is_open())
+        let newest = self.views().map(|(_, view)| view.heard).max().unwrap_or(Ticks::ZERO);
+        self.views().any(|(_, view)| view.is_open() && !self.is_old(view, newest))
+    }
+
+    /// Whether `bus` says at `now` that the gate is open: a report that has gone stale says nothing of now.
+    #[must_use]
+    pub fn says_open(&self, bus: Bus, now: Ticks) -> bool {
+        let view = self.view(bus);
+        view.is_open() && !self.is_old(view, now)
+    }
+
+    fn is_old(&self, view: &BusView, now: Ticks) -> bool {
+        now.since(view.heard) > self.timing.stale(self.timing.gate)
     }
 
     /// Whether the gate's beam-on clock runs, on a bus that shows the gate open: it goes on every other report.
@@ -278,18 +295,17 @@ impl GateView {
         })
     }
 
-    /// A count of the gate above the final one: a pulse through a closed gate, at once. `spare` is 1 in a beam hold, where one
-    /// further pulse is lawful.
+    /// A count above the final one in the report that `bus` has just brought: a pulse through a closed gate, at once. Each bus
+    /// is held to its own fall and to the other one's count at the closing. `spare` is 1 in a beam hold, where one further pulse
+    /// is lawful.
     #[must_use]
-    pub fn fired_after_closing(&self, spare: u32) -> Option<FaultReport> {
-        let limit = self.views().filter_map(|(bus, _)| self.closed_on(bus)).map(|closed| closed.gate).min()?;
-        let limit = limit.saturating_add(spare);
-        self.views().find_map(|(bus, view)| {
-            let pulses = view.status?.pulses;
-            let still_closed = self.closed_on(bus).is_some();
-            let report = FaultReport::of(Fault::PulsesWhileClosed).on(bus);
-            (still_closed && pulses > limit).then(|| report.measured(i64::from(pulses), i64::from(limit)))
-        })
+    pub fn fired_after_closing(&self, bus: Bus, spare: u32) -> Option<FaultReport> {
+        self.closed_on(bus)?;
+        let of_both = self.views().filter_map(|(_, view)| view.closed).map(|closed| closed.elsewhere).min()?;
+        let limit = self.view(bus).closed.map_or(of_both, |own| own.gate.min(of_both)).saturating_add(spare);
+        let pulses = self.status(bus)?.pulses;
+        let report = FaultReport::of(Fault::PulsesWhileClosed).on(bus);
+        (pulses > limit).then(|| report.measured(i64::from(pulses), i64::from(limit)))
     }
 
     /// Whether the two reports contradict each other for longer than stale-after: one shows the gate open and the other does

@@ -177,15 +177,22 @@ impl InterlockGuard {
         if matches!(self.common.phase, Phase::Armed) {
             if is_first { &mut self.first } else { &mut self.second }.rest();
         }
-        if self.is_delivering() && is_first && !matches!(beam, BeamSign::Closed) {
-            self.add_to_rate(now, reading);
+        if self.is_delivering() && is_first {
+            self.add_to_rate(now, reading, beam);
         }
     }
 
-    /// The window of the rate begins with the first pulse.
-    fn add_to_rate(&mut self, now: Ticks, reading: Reading) {
+    /// The window of the rate begins with the first pulse. Without pulses only a reading of beam counts: a pause stops the
+    /// window.
+    fn add_to_rate(&mut self, now: Ticks, reading: Reading, beam: BeamSign) {
         let [first, _] = self.machine.monitors;
-        if reading.pulses > 0 || matches!(self.machine.beam, Beam::Continuous) {
+        let continuous = matches!(self.machine.beam, Beam::Continuous);
+        let is_beam = match beam {
+            BeamSign::Closed => false,
+            BeamSign::Open => reading.pulses > 0 || self.rate.tells_of_beam(first.dose_per_charge.dose(reading.charge)),
+            BeamSign::On => true,
+        };
+        if is_beam && (reading.pulses > 0 || continuous) {
             // charge that came before its pulse was counted belongs to that pulse
             let counted = self.first.counted_charge();
             let charge = counted.minus(self.rated);
@@ -218,7 +225,7 @@ impl InterlockGuard {
             return self.raise(now, FaultReport::of(Fault::GateRestarted).on(bus));
         }
         let spare = u32::from(self.machine.beam_hold && is_given && GateView::is_hold(&status));
-        if let Some(report) = self.gate.fired_after_closing(spare) {
+        if let Some(report) = self.gate.fired_after_closing(bus, spare) {
             self.raise(now, report);
         }
         if self.is_delivering() {

@@ -15,7 +15,7 @@ use crate::machine::{Beam, Timing};
 use crate::note::{FaultReport, Note, Phase};
 use crate::rate::Verdict;
 use crate::units::{Charge, Dose, Span, Ticks};
-use crate::wire::{CloseCause, GateState, NO_PULSE_LIMIT};
+use crate::wire::{CloseCause, NO_PULSE_LIMIT};
 
 /// How often the counters of the treatment unit are told.
 const COUNTERS: Span = Span::from_secs(1);
@@ -115,9 +115,10 @@ impl InterlockGuard {
         }
     }
 
-    /// What tells of beam, besides charge: an open gate, and a request or the gate's own clock.
+    /// What tells of beam, besides charge: an open gate, and a request or the gate's own clock. After an end a reading that
+    /// falls short says nothing, whatever a report that is still on its way or lost would say.
     pub(crate) fn beam_sign(&self, now: Ticks) -> BeamSign {
-        if !self.gate.is_open() {
+        if !self.gate.is_open() || matches!(self.common.phase, Phase::Ended | Phase::Idle) {
             BeamSign::Closed
         } else if self.unit.is_requested() || self.gate.clock_runs(now) {
             BeamSign::On
@@ -155,8 +156,7 @@ impl InterlockGuard {
 
     fn beam_is_off(&mut self, now: Ticks) {
         let Some(gate) = self.gate.latest() else { return };
-        let open = [Bus::A, Bus::B]
-            .map(|bus| self.gate.status(bus).is_some_and(|status| matches!(status.state, GateState::Open)));
+        let open = [Bus::A, Bus::B].map(|bus| self.gate.says_open(bus, now));
         let counts = Counts {
             open,
             gate: if self.gate.has_closed() && self.gate_base.is_some() { None } else { Some(gate.pulses) },

@@ -157,6 +157,12 @@ impl Rate {
         self.seen = now;
     }
 
+    /// Whether a reading with this dose tells of beam by itself: half of what a pulse (without pulses: a dose period) brings.
+    #[must_use]
+    pub fn tells_of_beam(&self, dose: Dose) -> bool {
+        self.pulse > Dose::ZERO && dose.times(2) >= self.pulse
+    }
+
     /// Adds the dose of a reading that brought so many pulses; without pulses a reading counts as one.
     pub fn add(&mut self, now: Ticks, pulses: u32, dose: Dose) {
         self.last = Mark {

@@ -226,7 +226,10 @@ impl Follower {
         let charge = if brings_charge && is_reading { self.charge(&reading, &before) } else { Charge::ZERO };
         let count = |raw: u64| i64::try_from(raw).unwrap_or(i64::MAX);
         let (now, last) = (count(reading.pulses), count(before.pulses));
+        let is_lower = matches!(self.extraction.pulses, PulseSign::Counter(_)) && reading.pulses < before.pulses;
         let progress = match u32::try_from(pulses) {
+            // a counter that went back by more than a wrap explains began anew
+            Ok(pulses) if is_lower && pulses > WRAP_PULSES => Progress::Restarted { now, before: last },
             Ok(pulses) if !(alone && pulses > 1) => Progress::Further { pulses, charge },
             Ok(_) => Progress::Missed { now, before: last },
             Err(_) => Progress::Restarted { now, before: last },

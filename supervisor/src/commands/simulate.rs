@@ -1,12 +1,12 @@
 //! `beam-supervisor simulate`: the campaign, its progress, its tables, and the runs that broke a promise.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write as _};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use beam_core::units::Dose;
 use beam_drivers::clock;
@@ -14,12 +14,14 @@ use beam_drivers::clock;
 use super::{Failure, code, fail, wrong};
 use crate::cli;
 use crate::config::shipped;
+use crate::course::Errand;
 use crate::describe::{mu, seconds};
-use crate::prepared::Prepared;
+use crate::mishap::Mishap;
 use crate::scenario::{Expect, Scenario, Verdict};
 use crate::service::exit;
 use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::{Drawn, draw};
+use crate::simulate::models::{self, Model};
 use crate::simulate::shrink::shrink;
 use crate::simulate::table::{LENGTHS, Table, kinds};
 use crate::simulate::{Campaign, Faults, Run, Wish, campaign};
@@ -38,7 +40,7 @@ pub fn simulate(arguments: &cli::Simulate) -> u8 {
 
 fn simulate_all(arguments: &cli::Simulate) -> Result<u8, Failure> {
     let wish = Wish {
-        deliveries: arguments.deliveries,
+        runs: arguments.deliveries,
         seed: arguments.seed,
         faults: faults_of(&arguments.faults)?,
         machines: machines_of(arguments.machines.as_deref())?,
@@ -56,7 +58,7 @@ fn simulate_all(arguments: &cli::Simulate) -> Result<u8, Failure> {
         }
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if shows && done.is_multiple_of(1000) {
-            eprint!("\r{done} of {} deliveries, {:.0} s", wish.deliveries, seconds(clock::now().since(begun)));
+            eprint!("\r{done} of {} runs, {:.0} s", wish.runs, seconds(clock::now().since(begun)));
         }
     });
     if shows {
@@ -91,22 +93,19 @@ fn faults_of(text: &str) -> Result<Faults, Failure> {
     })
 }
 
-/// Machines that a campaign leaves out unless they are named: the modulated linac is there for recordings, its rate being its
-/// own affair; the example's electrometer sends frames without protection, whose corruption nobody can be asked to see.
-const ONLY_BY_NAME: [&str; 2] = ["modulated-linac", "example-electrometer"];
-
-fn machines_of(names: Option<&str>) -> Result<Vec<Prepared>, Failure> {
+fn machines_of(names: Option<&str>) -> Result<Vec<Arc<Model>>, Failure> {
     let names: Vec<&str> = match names {
         Some(names) => names.split(',').map(str::trim).collect(),
-        None => shipped::MACHINES.iter().map(|file| file.machine).filter(|name| !ONLY_BY_NAME.contains(name)).collect(),
+        None => models::names().collect(),
     };
     names
         .into_iter()
         .map(|name| {
-            let missing = || fail(exit::USAGE, format!("simulate: there is no machine `{name}`"));
-            let profile = shipped::profile(name).ok_or_else(missing)?;
-            let plan = shipped::plan(name).ok_or_else(missing)?;
-            Prepared::new(&profile, &plan).map_err(|problems| wrong(&problems))
+            let missing = || {
+                let all: Vec<_> = models::names().collect();
+                fail(exit::USAGE, format!("simulate: there is no machine `{name}`; {} are", all.join(", ")))
+            };
+            models::model(name).ok_or_else(missing)?.map(Arc::new).map_err(|problems| wrong(&problems))
         })
         .collect()
 }
@@ -188,12 +187,15 @@ fn print_campaign(campaign: &Campaign, arguments: &cli::Simulate) {
     say!("found by   {}", list(&table.found_by));
     say!("found      {}", list(&table.faults_found));
     say!("machines   {}", list(&table.machines));
+    let by_number: Vec<_> = table.by_number.iter().map(|(number, count)| format!("number {number}: {count}")).collect();
+    say!("deliveries {} in {} runs; in their process {}", table.deliveries, table.runs, by_number.join(", "));
+    say!("as planned {} of them", table.as_planned);
     print_cost(campaign);
     if arguments.faults == "none" {
         say!("worst landing of monitor 1: {:.4} pulses from the preset", table.worst_landing_pulses);
     }
     let verdict = if campaign.broken.is_empty() { "no promise broken" } else { "PROMISES BROKEN" };
-    say!("{verdict}: {} of {} deliveries (first seed {})", campaign.broken.len(), table.deliveries, arguments.seed);
+    say!("{verdict}: {} of {} runs (first seed {})", campaign.broken.len(), table.runs, arguments.seed);
 }
 
 fn list<K: Display>(counts: &BTreeMap<K, u64>) -> String {
@@ -206,7 +208,7 @@ fn list<K: Display>(counts: &BTreeMap<K, u64>) -> String {
 fn print_lengths(table: &Table) {
     let lengths = LENGTHS.map(|most| {
         let count = table.lengths.get(&most).copied().unwrap_or(0);
-        format!("<= {most}: {:.1} %", 100.0 * count as f64 / table.deliveries.max(1) as f64)
+        format!("<= {most}: {:.1} %", 100.0 * count as f64 / table.lengths.values().sum::<u64>().max(1) as f64)
     });
     say!("plans      in pulses: {}", lengths.join(", "));
 }
@@ -259,15 +261,41 @@ fn keep(folder: &Path, seed: u64, text: &str) {
 
 /// A run as a scenario file. What it expects is the least that must come of it; whoever keeps the file looks it over.
 fn told(drawn: &Drawn) -> String {
-    let planned = &drawn.prepared.planned;
+    let leg = &drawn.legs[0];
+    let planned = &leg.prepared.planned;
     let harmless = Circumstances::of(drawn).is_harmless();
     let verdict = if harmless { Verdict::Completes } else { Verdict::Tripped };
-    let most_dose_mu = Some(planned.backup_mu + mu(drawn.prepared.order.pulse_dose));
+    let most_dose_mu = Some(planned.backup_mu + mu(leg.prepared.order.pulse_dose));
     let expect = Expect { most_dose_mu, ..Expect::only(verdict) };
     let name = format!("seed-{}", drawn.seed);
     let preset = Dose::from_micro_mu(micro(planned.planned_mu));
-    let scenario = Scenario::of_run(&name, &planned.machine, preset, drawn.seed, &drawn.mishaps, expect);
-    scenario.to_toml().unwrap_or_default()
+    let mishaps: Vec<Mishap> = drawn.day.as_mishaps().into_iter().chain(drawn.mishaps.iter().copied()).collect();
+    let scenario = Scenario::of_run(&name, &planned.machine, preset, drawn.seed, &mishaps, expect);
+    let scenario = Scenario { energy_mev: Some(planned.energy_mev), ..scenario };
+    format!("{}{}", beyond_a_scenario(drawn), scenario.to_toml().unwrap_or_default())
+}
+
+/// What of a run no scenario file can say, as comments above it: a machine that is the campaign's own, and the deliveries after
+/// the first.
+fn beyond_a_scenario(drawn: &Drawn) -> String {
+    let machine = &drawn.model.numbers.name;
+    let mut text = String::new();
+    if shipped::profile(machine).is_none() {
+        let _never_fails = writeln!(text, "# `{machine}` is a machine of the campaign's own, which no scenario knows.");
+    }
+    for (place, leg) in drawn.legs.iter().enumerate().skip(1) {
+        let Errand { acknowledged_after, first, armed_after, interrupted, .. } = leg.errand;
+        let (acknowledged, armed) = (seconds(acknowledged_after), seconds(armed_after));
+        let _never_fails = writeln!(
+            text,
+            "# delivery {}: {:.6} MU at {} MeV; the one before it was acknowledged after {acknowledged} s, first by the \
+             {first:?}, and it was armed {armed} s after that; when interrupted: {interrupted:?}",
+            place + 1,
+            leg.wanted.monitor_units,
+            leg.wanted.energy_mev,
+        );
+    }
+    text
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a preset is under a million MU")]

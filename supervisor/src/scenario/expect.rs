@@ -95,7 +95,8 @@ impl TryFrom<String> for Forbidden {
 }
 
 /// What must come of a scenario. What is not given is not asked for; that no pulse is fired while the gate should be shut or
-/// beyond a lease is always asked for.
+/// beyond a lease is always asked for, unless a mishap damages the gate itself; and that no
+/// dose below zero is told of.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expect {
@@ -104,6 +105,15 @@ pub struct Expect {
     /// The fault that is found first is one of these; where nothing was armed, one of these stands against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Code>,
+    /// Faults that must be among all that were found, before the end or after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_found: Vec<Code>,
+    /// What must stand against a beam at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standing: Vec<Code>,
+    /// Whether *as planned* may be said of the last delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_planned: Option<bool>,
     /// Who found it: `dose 1`, `dose 2`, `time`, `interlock` or `session`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found_by: Vec<String>,
@@ -116,6 +126,9 @@ pub struct Expect {
     /// Most milliseconds from the first mishap until the gate is shut for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_milliseconds: Option<f64>,
+    /// Most milliseconds from the first mishap until the first fault is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_within_milliseconds: Option<f64>,
     /// Most true dose of the whole session in MU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_dose_mu: Option<f64>,
@@ -149,10 +162,14 @@ impl Expect {
         Self {
             verdict,
             faults: Vec::new(),
+            also_found: Vec::new(),
+            standing: Vec::new(),
+            as_planned: None,
             found_by: Vec::new(),
             warnings: Vec::new(),
             most_pulses: None,
             most_milliseconds: None,
+            found_within_milliseconds: None,
             most_dose_mu: None,
             least_dose_mu: None,
             least_recorded_mu: None,
@@ -169,6 +186,7 @@ impl Expect {
     pub fn unmet(&self, scenario: &Scenario, played: &Played) -> Vec<String> {
         let mut unmet = Unmet(Vec::new());
         self.judge_verdict(played, &mut unmet);
+        self.judge_findings(played, &mut unmet);
         self.judge_amounts(scenario, played, &mut unmet);
         self.judge_people(played, &mut unmet);
         if self.changes_nothing {
@@ -198,6 +216,23 @@ impl Expect {
                 format!("{} was to find it; {finder} did", self.found_by.join(" or "))
             });
         }
+    }
+
+    fn judge_findings(&self, played: &Played, unmet: &mut Unmet) {
+        let all = played.all_faults();
+        for code in self.also_found.iter().filter(|code| !all.contains(&code.0)) {
+            unmet.0.push(format!("{} was to be found too; it was not", code.0.code()));
+        }
+        for code in self.standing.iter().filter(|code| !played.standing.contains(&code.0)) {
+            unmet.0.push(format!("{} was to stand against a beam at the end; it does not", code.0.code()));
+        }
+        if let Some(as_planned) = self.as_planned {
+            let why = played.shortfalls.iter().map(|why| why.name()).collect::<Vec<_>>().join(", ");
+            unmet.unless(played.shortfalls.is_empty() == as_planned, || match as_planned {
+                true => format!("it was to be as planned; it is not: {why}"),
+                false => format!("it was not to be as planned; it is ({})", played.summary()),
+            });
+        }
         for code in &self.warnings {
             unmet.unless(played.warnings().contains(&code.0), || {
                 format!("a warning {} was to be given; there was none", code.0.code())
@@ -212,12 +247,16 @@ impl Expect {
     fn judge_amounts(&self, scenario: &Scenario, played: &Played, unmet: &mut Unmet) {
         let truth = &played.truth;
         unmet.unless(played.ended, || "it went on for longer than its own limits allow".to_owned());
-        unmet.unless(truth.pulses_while_closed == 0, || {
+        // a damaged gate is no measure of the supervisor
+        let sound = !scenario.mishaps.iter().any(|mishap| mishap.what.damages_gate());
+        unmet.unless(!sound || truth.pulses_while_closed == 0, || {
             format!("{} pulses were fired while the gate should be shut", truth.pulses_while_closed)
         });
-        unmet.unless(truth.pulses_beyond_lease == 0, || {
+        unmet.unless(!sound || truth.pulses_beyond_lease == 0, || {
             format!("{} pulses were fired beyond a lease", truth.pulses_beyond_lease)
         });
+        let told = played.least_told_mu();
+        unmet.unless(told > -played.pulse_mu, || format!("a dose of {told:.3} MU was told of a monitor"));
         if let Some(most) = self.most_pulses {
             let fired = played.pulses_from_mishap();
             unmet.unless(fired.is_some_and(|fired| fired <= most), || match fired {
@@ -230,6 +269,13 @@ impl Expect {
             unmet.unless(took.is_some_and(|took| took <= most), || match took {
                 Some(took) => format!("the gate was to be shut within {most} ms of the mishap; it took {took:.2} ms"),
                 None => "the gate was to be shut, and it is not, or the first mishap never came".to_owned(),
+            });
+        }
+        if let Some(most) = self.found_within_milliseconds {
+            let took = played.milliseconds_to_fault();
+            unmet.unless(took.is_some_and(|took| took <= most), || match took {
+                Some(took) => format!("a fault was to be found within {most} ms of the mishap; it took {took:.2} ms"),
+                None => "a fault was to be found after the first mishap, and none was".to_owned(),
             });
         }
         let mut at_most = |what: &str, value: f64, limit: Option<f64>| {

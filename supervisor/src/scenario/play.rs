@@ -1,6 +1,7 @@
 //! One run of a scenario on the simulated world, and everything that is asked of it afterwards.
 
 use beam_core::fault::Fault;
+use beam_core::outcome::Shortfall;
 use beam_core::session::EndedBy;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
@@ -62,6 +63,8 @@ pub struct Played {
     pub shut_at: Option<Ticks>,
     /// What stood against a beam at the end.
     pub standing: Vec<Fault>,
+    /// Why *as planned* cannot be said of the last delivery; nothing when it was.
+    pub shortfalls: Vec<Shortfall>,
     /// Whether a beam was begun.
     pub begun: bool,
     /// Whether it came to an end by itself.
@@ -95,7 +98,7 @@ pub fn play_watched(scenario: &Scenario, watch: &mut impl FnMut(&Course)) -> Res
     }
     let mut watcher = Watcher::new(scenario);
     while !course.is_over() {
-        course.step(&mut |_| {});
+        course.step(&mut |_, _| {});
         watcher.look(&course);
         watch(&course);
     }
@@ -107,6 +110,7 @@ pub fn play_watched(scenario: &Scenario, watch: &mut impl FnMut(&Course)) -> Res
         mishap_at: watcher.mishap_at,
         shut_at: if watcher.is_open { None } else { watcher.shut_at },
         standing: course.world.conductor().session().standing(course.world.now()).iter().collect(),
+        shortfalls: course.progress.shortfalls(&prepared, true),
         begun: watcher.begun,
         ended: !course.is_endless(),
         over_at: course.world.now(),
@@ -228,6 +232,21 @@ impl Played {
         found.map(|(finder, report)| (finder.map_or("session", Guard::name), report.fault))
     }
 
+    /// Every fault.
+    #[must_use]
+    pub fn all_faults(&self) -> Vec<Fault> {
+        self.stories.iter().flat_map(|story| &story.faults).map(|(.., report)| report.fault).collect()
+    }
+
+    /// Milliseconds from the first mishap until the first fault was found; none without either.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for people to read; exact below a hundred days")]
+    pub fn milliseconds_to_fault(&self) -> Option<f64> {
+        let since = self.mishap_at?;
+        let (found, ..) = self.stories.iter().find_map(|story| story.faults.first())?;
+        Some(found.since(since).nanos() as f64 / 1e6)
+    }
+
     /// Every warning.
     #[must_use]
     pub fn warnings(&self) -> Vec<Fault> {
@@ -237,11 +256,11 @@ impl Played {
     /// What happened of what was forbidden, as codes.
     #[must_use]
     pub fn forbidden(&self, forbidden: Forbidden) -> Vec<&'static str> {
-        let faults = self.stories.iter().flat_map(|story| &story.faults).map(|(.., report)| report.fault);
+        let faults = self.all_faults();
         let found: Vec<Fault> = match forbidden {
-            Forbidden::AnyFault => faults.collect(),
+            Forbidden::AnyFault => faults,
             Forbidden::AnyWarning => self.warnings(),
-            Forbidden::This(one) => faults.chain(self.warnings()).filter(|fault| *fault == one).collect(),
+            Forbidden::This(one) => faults.into_iter().chain(self.warnings()).filter(|fault| *fault == one).collect(),
         };
         found.into_iter().map(Fault::code).collect()
     }
@@ -272,6 +291,12 @@ impl Played {
             first.max(second).max(f64::from(story.gate_pulses) * self.pulse_mu)
         };
         self.stories.iter().map(recorded).fold(0.0, f64::max)
+    }
+
+    /// The smallest dose that was told of a monitor, in MU; below zero where a counter that fell was taken for dose.
+    #[must_use]
+    pub fn least_told_mu(&self) -> f64 {
+        self.stories.iter().flat_map(|story| story.delivered.map(mu)).fold(0.0, f64::min)
     }
 
     /// By how many pulses monitor 1 missed the preset.

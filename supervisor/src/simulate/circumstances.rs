@@ -1,11 +1,12 @@
-//! What may be asked of the supervisor under the mishaps of a run: which chamber can be believed, whether the gate is still a
+//! What may be asked of the supervisor under mishaps, those of a run or those that can touch one delivery of it: which chamber can be believed, whether the gate is still a
 //! gate, and how much later than usual a message may come.
 
 use beam_core::state::State;
 use beam_core::units::Span;
-use beam_drivers::sim::Lie;
+use beam_drivers::sim::{Injection, Lie};
 
 use super::draw::Drawn;
+use super::legs::Day;
 use crate::mishap::{Anchor, Complaint, Deed, Mishap, Part, Receiver, What};
 
 /// A lie of one chamber.
@@ -30,10 +31,14 @@ pub struct Circumstances {
     pub is_calm: bool,
     /// Permits may reach the gate late or not at all, or a guard may not run: then the gate's own rule is what holds.
     pub permits_are_hindered: bool,
+    /// A frame that nothing protects may say something else than its sender meant.
+    pub frames_are_spoilt: bool,
     /// The guards' clock does not show the time.
     pub clock_is_wrong: bool,
     /// How much faster than nominal a beam without pulses may run.
     pub rate_factor: f64,
+    /// How the machine is on this day.
+    pub day: Day,
     /// The mishaps.
     pub mishaps: Vec<Mishap>,
 }
@@ -42,30 +47,62 @@ impl Circumstances {
     /// The circumstances of a run.
     #[must_use]
     pub fn of(drawn: &Drawn) -> Self {
+        let to_come: Vec<_> = drawn.mishaps.iter().map(|&mishap| (mishap, false)).collect();
+        Self::under(drawn, &to_come)
+    }
+
+    /// The circumstances of a delivery of the run that only these of its mishaps can touch, each with whether it has struck
+    /// before the delivery began.
+    #[must_use]
+    pub fn under(drawn: &Drawn, mishaps: &[(Mishap, bool)]) -> Self {
+        let low = Lying { from: 0, lie: Lie::Low((drawn.day.response * 100.0).floor() as u8) };
+        let lies = || if drawn.day.response < 1.0 { vec![low] } else { Vec::new() };
         let mut around = Self {
-            lies: [Vec::new(), Vec::new()],
-            beam_charge_is_honest: drawn.prepared.machine.beam_charge.is_some(),
+            lies: [lies(), lies()],
+            beam_charge_is_honest: drawn.model.numbers.beam_charge.is_some(),
             gate_is_damaged: false,
             is_calm: true,
             permits_are_hindered: false,
+            frames_are_spoilt: false,
             clock_is_wrong: false,
             rate_factor: 1.0,
-            mishaps: drawn.mishaps.clone(),
+            day: drawn.day,
+            mishaps: mishaps.iter().map(|(mishap, _)| *mishap).collect(),
         };
-        for mishap in &drawn.mishaps {
+        for (mishap, has_struck) in mishaps {
+            around.add_damage(mishap, *has_struck);
             around.add(mishap);
+        }
+        if drawn.model.numbers.monitors.iter().any(|monitor| monitor.foreign.is_some()) {
+            around.spoil_unprotected();
         }
         around
     }
 
+    /// Readings without protection are believed as they come: the monitors may be made to say anything.
+    fn spoil_unprotected(&mut self) {
+        self.frames_are_spoilt = self.mishaps.iter().any(|mishap| match mishap.what {
+            What::Corrupt(_) => true,
+            What::Unit(injection) => {
+                matches!(injection, Injection::Crc | Injection::AliveJump | Injection::ShortFrame)
+            }
+            _ => false,
+        });
+        if self.frames_are_spoilt {
+            for lies in &mut self.lies {
+                lies.push(Lying { from: 0, lie: Lie::High });
+            }
+        }
+    }
+
     /// What a mishap does to readings and gate.
-    fn add_damage(&mut self, mishap: &Mishap) {
+    fn add_damage(&mut self, mishap: &Mishap, has_struck: bool) {
         self.gate_is_damaged |= mishap.what.damages_gate();
         self.beam_charge_is_honest &= !mishap.what.befalls_beam_charge();
         let from = match mishap.at.after {
             Anchor::Pulse(pulse) => u64::from(pulse),
-            // what befalls a chamber after the only delivery leaves its readings of it as they were
-            Anchor::State(State::Complete | State::Tripped) if !self.has_second_delivery() => return,
+            // what befalls a chamber after this delivery leaves its readings of it as they were
+            Anchor::State(State::Complete | State::Tripped) if !has_struck => return,
             Anchor::Start | Anchor::State(_) => 0,
         };
         for (lies, lie) in self.lies.iter_mut().zip(mishap.what.lies()) {
@@ -76,7 +113,6 @@ impl Circumstances {
     }
 
     fn add(&mut self, mishap: &Mishap) {
-        self.add_damage(mishap);
         match mishap.what {
             What::Unit(injection) => match injection.name() {
                 "output-high" | "rate-high" => self.rate_factor *= 2.5,
@@ -110,12 +146,6 @@ impl Circumstances {
         }
     }
 
-    /// Whether an id is that of a proof: ids are given out in pairs, the proof's first.
-    #[must_use]
-    pub const fn is_proof(&self, id: u16) -> bool {
-        id % 2 == 1
-    }
-
     /// How much longer than its limit a beam may last: until the permit's withdrawal has reached the gate, and what two clocks
     /// may differ by.
     #[must_use]
@@ -124,32 +154,36 @@ impl Circumstances {
         if self.clock_is_wrong { word.plus(limit.over(40)).plus(Span::from_millis(200)) } else { word }
     }
 
-    /// What must not end a delivery: a repeat, a clock that a time service adjusts, a frame or two that are lost.
+    /// What must not end a delivery: a repeat, a clock that a time service adjusts, a frame or two that are lost, an output of
+    /// 85 to 120 %, monitors that read low alike where no sensor of the beam's charge can see it.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
-        self.mishaps.iter().all(|mishap| match mishap.what {
-            What::Unit(injection) => matches!(injection.name(), "duplicate-frame" | "lost-frame"),
-            What::Repeat(frames) => frames.to == Receiver::Everyone,
-            What::ClockSlew { ppm, .. } => ppm.abs() <= 500,
-            What::Stall { lasting, .. } => lasting <= Span::from_millis(2),
-            What::BusOff { .. }
-            | What::Cut { .. }
-            | What::Babble { .. }
-            | What::Lose(_)
-            | What::Late { .. }
-            | What::Reorder(_)
-            | What::Corrupt(_)
-            | What::Die { .. }
-            | What::Restart { .. }
-            | What::ClockStep { .. }
-            | What::Operator(Deed::Interrupt | Deed::Terminate | Deed::ReleaseBeam | Deed::PressBeam) => false,
-            // out of place they are refused, and a second delivery is one more to be judged
-            What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
-            What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
-            What::StampStep { .. } => true,
-            What::ControllerSays { complaint, .. } => complaint == Complaint::ErrorWarning,
-            _ => false,
-        })
+        let unseen = self.day.response >= 1.0 || !self.beam_charge_is_honest;
+        let is_fair = self.day.output >= 0.85 && self.day.response >= 0.85 && unseen;
+        is_fair
+            && self.mishaps.iter().all(|mishap| match mishap.what {
+                What::Unit(injection) => matches!(injection.name(), "duplicate-frame" | "lost-frame"),
+                What::Repeat(frames) => frames.to == Receiver::Everyone,
+                What::ClockSlew { ppm, .. } => ppm.abs() <= 500,
+                What::Stall { lasting, .. } => lasting <= Span::from_millis(2),
+                What::BusOff { .. }
+                | What::Cut { .. }
+                | What::Babble { .. }
+                | What::Lose(_)
+                | What::Late { .. }
+                | What::Reorder(_)
+                | What::Corrupt(_)
+                | What::Die { .. }
+                | What::Restart { .. }
+                | What::ClockStep { .. }
+                | What::Operator(Deed::Interrupt | Deed::Terminate | Deed::ReleaseBeam | Deed::PressBeam) => false,
+                // out of place they are refused, and a second delivery is one more to be judged
+                What::Operator(Deed::Arm | Deed::Begin | Deed::Resume) => false,
+                What::Operator(Deed::Acknowledge | Deed::AcknowledgeAsOperator) => false,
+                What::StampStep { .. } => true,
+                What::ControllerSays { complaint, .. } => complaint == Complaint::ErrorWarning,
+                _ => false,
+            })
     }
 
     /// Whether the session may no longer read what the guards record: then the record ends where the session did, and what
@@ -173,11 +207,5 @@ impl Circumstances {
             | What::Operator(_) => false,
             _ => false,
         })
-    }
-
-    /// Whether the operator asks for a second delivery, so that the last one is not the first.
-    #[must_use]
-    pub fn has_second_delivery(&self) -> bool {
-        self.mishaps.iter().any(|mishap| mishap.what == What::Operator(Deed::Arm))
     }
 }

@@ -1,30 +1,27 @@
 //! What a seed stands for: the machine, the plan and what befalls it. Everything is drawn here, before anything happens.
 
+use std::sync::Arc;
+
 use beam_core::frame::Bus;
 use beam_core::machine::Beam;
 use beam_core::state::State;
-use beam_core::units::{Dose, Span};
+use beam_core::units::Span;
 use beam_core::wire::{
     GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS, PERMIT_DOSE1, PERMIT_DOSE2,
     PERMIT_INTERLOCK, PERMIT_TIME,
 };
 use beam_drivers::sim::{Injection, Instrument, Noise, Share};
 
-use crate::describe::mu;
+use super::legs::{self, Day, Leg};
+use super::models::Model;
 use crate::mishap::{
     Anchor, Complaint, Deed, Frames, Mishap, Moment, OTHER_KINDS, Of, OnBus, Part, Percent, Receiver, SmallDose, What,
 };
-use crate::prepared::Prepared;
 
 /// The stream of numbers that draws a run; the simulated unit uses the small ones.
 const STREAM: u64 = 77;
-/// The longest plan in MU: 30 Gy at 90 % and a little more, beyond any IOERT prescription.
-const MOST_MU: f64 = 3500.0;
-/// The longest pulse period of a machine on which long plans are drawn as often as they come: on a slower one a long plan takes
-/// minutes of beam, and the neighbourhood of a fault matters and not the length.
-const QUICK: Span = Span::from_millis(10);
-/// The longest plan of a machine without pulses, in tenths of a second.
-const MOST_TENTHS: u32 = 60;
+/// How long after the last pulse of a delivery a mishap between two of them comes at most.
+const LONGEST_BETWEEN: Span = Span::from_secs(5);
 
 /// Kinds that show only after many pulses or seconds: every other time they meet a plan that is long enough.
 const SLOW_TO_SHOW: [&str; 7] = [
@@ -48,31 +45,32 @@ pub enum Faults {
     Some(Vec<&'static str>),
 }
 
-/// A run as it was drawn.
+/// A run as it was drawn: one life of a process, with one delivery or several.
 #[derive(Clone, Debug)]
 pub struct Drawn {
     /// Its seed, from which everything else that happens by chance follows too.
     pub seed: u64,
-    /// Machine and plan.
-    pub prepared: Prepared,
-    /// Length of the plan in pulses; without pulses, in tenths of a second.
-    pub pulses: u32,
+    /// The machine.
+    pub model: Arc<Model>,
+    /// The deliveries, one at least, in their order.
+    pub legs: Vec<Leg>,
+    /// How the machine is on this day.
+    pub day: Day,
     /// What befalls it.
     pub mishaps: Vec<Mishap>,
 }
 
 /// Draws the run of `seed`.
 #[must_use]
-pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
+pub fn draw(models: &[Arc<Model>], faults: &Faults, seed: u64) -> Drawn {
     let mut draw = Noise::new(seed, STREAM);
-    let machine = one_of(&mut draw, machines);
-    let (short, part) = (length(&mut draw, machine), draw.uniform());
+    let model = one_of(&mut draw, models);
     let count = match faults {
         Faults::None => 0,
         Faults::Some(_) => 1,
         Faults::All => match draw.below(20) {
-            0 => 0,
-            1..=12 => 1,
+            0..=1 => 0,
+            2..=12 => 1,
             _ => 2,
         },
     };
@@ -84,72 +82,35 @@ pub fn draw(machines: &[Prepared], faults: &Faults, seed: u64) -> Drawn {
         })
         .collect();
     let is_slow = kinds.iter().any(|kind| SLOW_TO_SHOW.contains(kind)) && draw.below(2) == 0;
-    let pulses = if is_slow { short.max(time_to_show(&mut draw, machine)) } else { short };
-    let prepared = planned(machine, pulses, part);
-    // without pulses the unit counts dose periods of beam, ten in a tenth of a second
-    let counted = if matches!(prepared.machine.beam, Beam::Continuous) { pulses * 10 } else { pulses };
-    let begins = if is_slow { counted / 8 } else { counted + 2 };
-    let pulse_mu = mu(prepared.order.pulse_dose);
-    let scene = Scene { pulses: counted, begins, is_slow, period: period(&prepared), pulse_mu };
-    let mishaps = kinds.into_iter().map(|kind| scene.mishap(&mut draw, kind)).collect();
-    Drawn { seed, prepared, pulses, mishaps }
-}
-
-/// The plan of so many pulses and a part of one: where it lies between two pulses is what the landing depends on.
-#[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "a number of micro-MU for a simulated plan")]
-pub fn planned(machine: &Prepared, pulses: u32, part: f64) -> Prepared {
-    let preset = mu(machine.order.pulse_dose) * 1e6 * (f64::from(pulses) + part);
-    machine.with_preset(Dose::from_micro_mu(preset as i64))
+    let legs = legs::draw(&mut draw, model, is_slow);
+    let day = Day::draw(&mut draw);
+    let mishaps = kinds
+        .into_iter()
+        .map(|kind| {
+            let struck = draw.below(u32::try_from(legs.len()).unwrap_or(1)) as usize;
+            Scene::of(model, &legs, struck, is_slow).mishap(&mut draw, kind)
+        })
+        .collect();
+    Drawn { seed, model: Arc::clone(model), legs, day, mishaps }
 }
 
 /// The time from one pulse to the next; without pulses, the stretch of beam that is judged as if it were one.
-fn period(prepared: &Prepared) -> Span {
-    match prepared.machine.beam {
+fn period(model: &Model) -> Span {
+    match model.profile.machine.beam {
         Beam::Pulsed { period, .. } => period,
         Beam::Continuous => beam_core::chamber::STRETCH,
     }
 }
 
-/// Lengths of plans in pulses, 1 to 2000: short ones often, long ones mostly where they are quick.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of pulses for a simulated plan")]
-fn length(draw: &mut Noise, machine: &Prepared) -> u32 {
-    let is_quick = period(machine) <= QUICK;
-    let (least, most) = match (draw.below(1000), is_quick) {
-        (0..=699, _) => (1, 12),
-        (700..=919, _) => (12, 50),
-        (920..=979, _) => (50, 200),
-        (980..=991, false) => (50, 200),
-        (980..=997, false) => (200, 1000),
-        (_, false) => (1001, 2001),
-        (_, true) => (200, 1000),
-    };
-    let long = is_quick && draw.below(1000) < 80;
-    let pulses = if long { 1001 + draw.below(1000) } else { least + draw.below(most - least) };
-    let most = if matches!(machine.machine.beam, Beam::Continuous) {
-        MOST_TENTHS
-    } else {
-        (MOST_MU / mu(machine.order.pulse_dose)) as u32
-    };
-    pulses.min(most)
-}
-
-/// A plan that is long enough for what is slow to show: 12 to 24 s, and 120 to 240 pulses at least.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of pulses for a simulated plan")]
-fn time_to_show(draw: &mut Noise, machine: &Prepared) -> u32 {
-    let most = (MOST_MU / mu(machine.order.pulse_dose)) as u32;
-    let second = Span::from_secs(1).nanos() / period(machine).nanos().max(1);
-    let least = u32::try_from(second * 12).unwrap_or(u32::MAX).max(120);
-    (least + draw.below(least)).min(most).min(2000)
-}
-
-fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
+pub(super) fn one_of<'a, T>(draw: &mut Noise, items: &'a [T]) -> &'a T {
     &items[draw.below(u32::try_from(items.len()).unwrap_or(u32::MAX)) as usize]
 }
 
 /// What a mishap is drawn for.
 struct Scene {
-    /// Planned pulses; without pulses, dose periods of beam.
+    /// Pulses that the deliveries before this one are planned to take.
+    before: u32,
+    /// Planned pulses of this delivery; without pulses, dose periods of beam.
     pulses: u32,
     /// A fault of the unit begins before this pulse.
     begins: u32,
@@ -158,9 +119,30 @@ struct Scene {
     period: Span,
     /// Dose of a pulse in MU.
     pulse_mu: f64,
+    /// What both electrometers can measure in one reading, in MU, and not quite.
+    most_leak_mu: f64,
+    /// How long the operator waits after this delivery.
+    between: Span,
 }
 
 impl Scene {
+    /// The scene of one delivery of a run. Pulses are counted since power-up: a mishap of the second delivery is one after
+    /// the pulses of the first.
+    fn of(model: &Model, legs: &[Leg], struck: usize, is_slow: bool) -> Self {
+        let leg = &legs[struck];
+        let pulses = leg.counted(model);
+        Self {
+            before: legs[..struck].iter().map(|leg| leg.counted(model)).sum(),
+            pulses,
+            begins: if is_slow { (pulses / 8).max(1) } else { pulses + 2 },
+            is_slow,
+            period: period(model),
+            pulse_mu: leg.expected.pulse_mu,
+            most_leak_mu: 0.95 * model.numbers.full_scale_mu(),
+            between: legs.get(struck + 1).map_or(Span::ZERO, |next| next.wait()),
+        }
+    }
+
     fn mishap(&self, draw: &mut Noise, kind: &'static str) -> Mishap {
         if let Ok(injection) = kind.parse::<Injection>() {
             let at =
@@ -187,13 +169,13 @@ impl Scene {
     /// With a pulse; every fourth time with the last planned one, or one of the two after it.
     fn with(&self, draw: &mut Noise) -> Moment {
         let early = self.is_slow || draw.below(4) > 0;
-        let pulse = if early { draw.below(self.begins) } else { self.last(draw) };
+        let pulse = if early { self.before + draw.below(self.begins) } else { self.last(draw) };
         Moment { after: Anchor::Pulse(pulse), delay: Span::ZERO }
     }
 
     /// The last planned pulse, or one of the two after it: a plan ends between two pulses.
     fn last(&self, draw: &mut Noise) -> u32 {
-        self.pulses + draw.below(3)
+        self.before + self.pulses + draw.below(3)
     }
 
     /// While no beam is on.
@@ -224,8 +206,13 @@ impl Scene {
             4 => self.moment(draw, Anchor::State(State::Armed), Span::from_millis(60)),
             5 => self.moment(draw, Anchor::State(State::Delivering), Span::from_millis(120)),
             6 => self.moment(draw, Anchor::State(State::Complete), Span::from_millis(60)),
+            // between two deliveries and in the proof of the next one
+            7..=9 if self.between > Span::ZERO || draw.below(3) == 0 => {
+                let after = self.between.plus(Span::from_millis(900)).shorter(LONGEST_BETWEEN);
+                self.moment(draw, Anchor::Pulse(self.before + self.pulses), after)
+            }
             _ => {
-                let pulse = draw.below(self.pulses + 1);
+                let pulse = self.before + draw.below(self.pulses + 1);
                 // as often right behind a pulse as anywhere between two
                 let within = if draw.below(2) == 0 { Span::from_millis(3) } else { self.period };
                 self.moment(draw, Anchor::Pulse(pulse), within)
@@ -301,10 +288,10 @@ impl Scene {
         }
     }
 
-    /// 2 % to 95 % of a pulse, and every third time one to twenty pulses.
+    /// 2 % to 95 % of a pulse, and every third time one to 2.4 pulses; no more than an electrometer can measure at once.
     fn small_dose(&self, draw: &mut Noise) -> SmallDose {
-        let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(1901) };
-        SmallDose::of_mu(self.pulse_mu * f64::from(hundredths) / 100.0)
+        let hundredths = if draw.below(3) > 0 { 2 + draw.below(94) } else { 100 + draw.below(141) };
+        SmallDose::of_mu((self.pulse_mu * f64::from(hundredths) / 100.0).min(self.most_leak_mu))
     }
 
     /// How long a bus is away: half of the time long enough to be missed.

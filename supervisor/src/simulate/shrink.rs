@@ -1,10 +1,12 @@
-//! Makes a run that breaks a promise smaller, as long as it still breaks the same one: fewer mishaps, a shorter plan,
-//! earlier and shorter mishaps. What is left is told as a scenario.
+//! Makes a run that breaks a promise smaller, as long as it still breaks the same one: fewer deliveries, fewer mishaps, a usual
+//! day, shorter plans and waits, earlier and shorter mishaps. What is left is told as a scenario.
 
 use beam_core::units::Span;
 
-use super::draw::{Drawn, planned};
+use super::draw::Drawn;
+use super::legs::{Day, Leg};
 use super::run;
+use crate::course::{AfterInterruption, Errand, FirstToAcknowledge};
 use crate::mishap::{Anchor, Frames, Mishap, What};
 
 /// The smallest run found that still breaks the promise that `drawn` breaks first; `drawn` itself when it breaks none.
@@ -22,14 +24,26 @@ pub fn shrink(drawn: &Drawn) -> Drawn {
 /// Runs that are one step smaller, the boldest step first.
 fn candidates(drawn: &Drawn) -> Vec<Drawn> {
     let mut all = Vec::new();
+    if drawn.legs.len() > 1 {
+        all.push(Drawn { legs: drawn.legs[..drawn.legs.len() - 1].to_vec(), ..drawn.clone() });
+        // the linac stands as the first one needs it, so another one may be first only by the same beam
+        if drawn.legs[1].expected.energy == drawn.legs[0].expected.energy {
+            all.push(Drawn { legs: drawn.legs[1..].to_vec(), ..drawn.clone() });
+        }
+    }
     for place in 0..drawn.mishaps.len() {
         let mut fewer = drawn.clone();
         fewer.mishaps.remove(place);
         all.push(fewer);
     }
-    for pulses in [drawn.pulses / 2, drawn.pulses - drawn.pulses / 8, drawn.pulses.saturating_sub(1)] {
-        if (1..drawn.pulses).contains(&pulses) {
-            all.push(Drawn { pulses, prepared: planned(&drawn.prepared, pulses, 0.5), ..drawn.clone() });
+    if drawn.day != Day::USUAL {
+        all.push(Drawn { day: Day::USUAL, ..drawn.clone() });
+    }
+    for (place, leg) in drawn.legs.iter().enumerate() {
+        for smaller in shorter_legs(drawn, leg) {
+            let mut other = drawn.clone();
+            other.legs[place] = smaller;
+            all.push(other);
         }
     }
     for (place, mishap) in drawn.mishaps.iter().enumerate() {
@@ -38,6 +52,29 @@ fn candidates(drawn: &Drawn) -> Vec<Drawn> {
             other.mishaps[place] = smaller;
             all.push(other);
         }
+    }
+    all
+}
+
+fn shorter_legs(drawn: &Drawn, leg: &Leg) -> Vec<Leg> {
+    let mut all = Vec::new();
+    for pulses in [leg.pulses / 2, leg.pulses - leg.pulses / 8, leg.pulses.saturating_sub(1)] {
+        if (1..leg.pulses).contains(&pulses) {
+            all.extend(leg.of_length(&drawn.model, pulses));
+        }
+    }
+    let with = |errand| Leg { errand, ..leg.clone() };
+    if leg.errand.acknowledged_after > Span::ZERO {
+        all.push(with(Errand { acknowledged_after: rounder(leg.errand.acknowledged_after), ..leg.errand }));
+    }
+    if leg.errand.armed_after > Span::ZERO {
+        all.push(with(Errand { armed_after: rounder(leg.errand.armed_after), ..leg.errand }));
+    }
+    if leg.errand.first == FirstToAcknowledge::Operator {
+        all.push(with(Errand { first: FirstToAcknowledge::Physicist, ..leg.errand }));
+    }
+    if leg.errand.interrupted != AfterInterruption::Leave {
+        all.push(with(Errand { interrupted: AfterInterruption::Leave, ..leg.errand }));
     }
     all
 }

@@ -9,6 +9,7 @@ use beam_drivers::sim::Injection;
 use serde::Serialize;
 
 use super::Run;
+use super::oracle::Story;
 use crate::mishap::OTHER_KINDS;
 
 /// Upper ends of the classes of plan lengths, in pulses.
@@ -17,8 +18,14 @@ pub const LENGTHS: [u32; 9] = [1, 2, 5, 10, 20, 50, 200, 1000, 2000];
 /// Counters of a campaign.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Table {
-    /// Deliveries made.
+    /// Runs made, each the life of one process.
+    pub runs: u64,
+    /// Deliveries armed in them.
     pub deliveries: u64,
+    /// Of these, the first, second and later ones of their process.
+    pub by_number: BTreeMap<usize, u64>,
+    /// Deliveries of which it was said that they went as planned.
+    pub as_planned: u64,
     /// Steps that the guards made.
     pub guard_steps: u64,
     /// Pulses fired.
@@ -37,49 +44,60 @@ pub struct Table {
     pub found_by: BTreeMap<&'static str, u64>,
     /// How often each fault of the catalogue was found.
     pub faults_found: BTreeMap<&'static str, u64>,
-    /// Largest distance of a fault-free delivery from its preset, in pulses.
+    /// Largest distance of an undisturbed delivery from its preset, in pulses.
     pub worst_landing_pulses: f64,
 }
 
 impl Table {
     /// Counts a run.
     pub fn count(&mut self, run: &Run) {
-        self.deliveries += 1;
+        self.runs += 1;
         self.guard_steps += run.steps;
         self.pulses += run.fired;
         let kinds: Vec<_> = run.mishaps.iter().map(|mishap| mishap.what.kind()).collect();
-        if kinds.is_empty() {
-            self.worst_landing_pulses = self.worst_landing_pulses.max(run.story.landing_pulses);
-        }
-        let outcome = match run.story.faults.first() {
-            Some((fault, _)) => (*fault).to_owned(),
-            None if run.story.state == State::Complete.name() => "completed".to_owned(),
-            None => run.story.state.to_owned(),
-        };
+        let outcome = outcome(run);
         for kind in if kinds.is_empty() { &["nothing"][..] } else { &kinds } {
-            *self.injected.entry(kind).or_default().entry(outcome.clone()).or_default() += 1;
+            *self.injected.entry(kind).or_default().entry(outcome.to_owned()).or_default() += 1;
         }
         if let [one, other] = kinds[..] {
             let pair = if one <= other { format!("{one} + {other}") } else { format!("{other} + {one}") };
             *self.pairs.entry(pair).or_default() += 1;
         }
-        let class = LENGTHS.into_iter().find(|&most| run.planned_pulses <= most).unwrap_or(u32::MAX);
-        *self.lengths.entry(class).or_default() += 1;
+        for pulses in &run.planned_pulses {
+            let class = LENGTHS.into_iter().find(|most| pulses <= most).unwrap_or(u32::MAX);
+            *self.lengths.entry(class).or_default() += 1;
+        }
         *self.machines.entry(run.machine.clone()).or_default() += 1;
-        *self.ended_by.entry(run.story.ended_by.unwrap_or("nothing").to_owned()).or_default() += 1;
+        for (place, story) in run.deliveries.iter().enumerate() {
+            self.count_delivery(place + 1, story);
+        }
+        let faults = || run.deliveries.iter().flat_map(|story| &story.faults);
         for guard in Guard::ALL.map(Guard::name).into_iter().chain(["session"]) {
-            if run.story.faults.iter().any(|(_, finder)| *finder == guard) {
+            if faults().any(|(_, finder)| *finder == guard) {
                 *self.found_by.entry(guard).or_default() += 1;
             }
         }
-        for (fault, _) in &run.story.faults {
+        for (fault, _) in faults() {
             *self.faults_found.entry(fault).or_default() += 1;
+        }
+    }
+
+    fn count_delivery(&mut self, number: usize, story: &Story) {
+        self.deliveries += 1;
+        *self.by_number.entry(number).or_default() += 1;
+        self.as_planned += u64::from(story.as_planned);
+        *self.ended_by.entry(story.ended_by.unwrap_or("nothing").to_owned()).or_default() += 1;
+        if story.undisturbed {
+            self.worst_landing_pulses = self.worst_landing_pulses.max(story.landing_pulses);
         }
     }
 
     /// Adds another table.
     pub fn add(&mut self, part: Self) {
+        self.runs += part.runs;
         self.deliveries += part.deliveries;
+        self.as_planned += part.as_planned;
+        merge(&mut self.by_number, part.by_number);
         self.guard_steps += part.guard_steps;
         self.pulses += part.pulses;
         self.worst_landing_pulses = self.worst_landing_pulses.max(part.worst_landing_pulses);
@@ -111,6 +129,20 @@ impl Table {
 /// Every kind of mishap.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     Injection::ALL.into_iter().map(Injection::name).chain(OTHER_KINDS)
+}
+
+/// How a run ended, or what was found first in it.
+fn outcome(run: &Run) -> &'static str {
+    let found = run.deliveries.iter().find_map(|story| story.faults.first());
+    match found {
+        Some((fault, _)) => fault,
+        None if !run.deliveries.is_empty()
+            && run.deliveries.iter().all(|story| story.state == State::Complete.name()) =>
+        {
+            "completed"
+        }
+        None => run.state,
+    }
 }
 
 fn merge<K: Ord>(into: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {

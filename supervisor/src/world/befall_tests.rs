@@ -2,7 +2,7 @@
 
 use beam_core::frame::Bus;
 use beam_core::state::State;
-use beam_core::units::{Span, Ticks};
+use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{DoseReading, GateState, MON2_DOSE};
 use beam_drivers::sim::Injection;
 
@@ -10,16 +10,17 @@ use crate::config::shipped;
 use crate::course::Course;
 use crate::mishap::{Anchor, Complaint, Mishap, Moment, OnBus, What};
 use crate::prepared::Prepared;
-use crate::simulate::draw::planned;
 
 /// A session of a short plan under these mishaps, to its end; `look` sees it after every event.
 fn lead(mishaps: &[Mishap], mut look: impl FnMut(&Course)) -> Course {
     let profile = shipped::profile("novac7").expect("a profile");
     let machine = Prepared::new(&profile, &shipped::plan("novac7").expect("a plan")).expect("a machine");
-    let mut course = Course::new(&planned(&machine, 4, 0.5), 7, mishaps);
+    // four pulses and a half
+    let preset = machine.order.pulse_dose.micro_mu() * 9 / 2;
+    let mut course = Course::new(&machine.with_preset(Dose::from_micro_mu(preset)), 7, mishaps);
     course.world.keep_frames();
     while !course.is_over() {
-        course.step(&mut |_| {});
+        course.step(&mut |_, _| {});
         look(&course);
     }
     course

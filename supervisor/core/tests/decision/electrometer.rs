@@ -74,6 +74,21 @@ fn a_counter_steps_over_its_wrap_and_a_number_has_its_sign() {
     assert_eq!((intel(0, 64).step(0, u64::MAX), intel(0, 64).signed(u64::MAX)), (1, -1));
 }
 
+#[test]
+fn trips_over_a_wide_counter_that_went_back_by_more_than_a_wrap_explains() {
+    verifies(Requirement::ChamberHonest);
+    let wide = layout(Counting::Cumulative, false, PulseSign::Counter(intel(32, 16)));
+    let step = |before: u16, now: u16| {
+        let frame = |pulses| Frame { id: ID, length: 8, data: intel(32, 16).put([0, 0, 0, 1, 0, 0, 0, 0], pulses) };
+        let mut source = Source::new(Some(&wide));
+        assert_eq!(source.step(&frame(before.into())).progress, Progress::First);
+        source.step(&frame(now.into())).progress
+    };
+    assert_eq!(step(65_000, 488), Progress::Further { pulses: 1024, charge: Charge::ZERO }, "a wrap");
+    assert_eq!(step(65_000, 489), Progress::Restarted { now: 489, before: 65_000 });
+    assert_eq!(step(100, 20_100), Progress::Further { pulses: 20_000, charge: Charge::ZERO }, "it went on");
+}
+
 /// Charge in 16 bits, pulses in byte 2, "valid" in byte 3: half a pC a count.
 fn layout(counting: Counting, signed: bool, pulses: PulseSign) -> Extraction {
     let mut flags = [None; FLAGS];

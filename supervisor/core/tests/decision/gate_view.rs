@@ -82,7 +82,7 @@ impl View {
     }
 
     fn fired(&self, spare: u32) -> Option<(Fault, Option<Bus>, i64, i64)> {
-        let report = self.view.fired_after_closing(spare)?;
+        let report = BUSES.into_iter().find_map(|bus| self.view.fired_after_closing(bus, spare))?;
         Some((report.fault, report.bus, report.measured, report.limit))
     }
 }
@@ -179,8 +179,9 @@ fn trips_over_a_gate_that_counts_on_from_a_count_that_fell_and_holds_the_chamber
         view.both(shows(CLOSED, 6));
         assert!(view.hear(bus, shows(CLOSED, 2)).restarted);
         assert_eq!(view.finals(), [Some(6); 2], "chambers may count what was fired");
-        let other = if bus == Bus::A { Bus::B } else { Bus::A };
-        assert_eq!(view.fired(0), Some((Fault::PulsesWhileClosed, Some(other), 6, 2)), "the gate itself may not");
+        assert_eq!(view.fired(0), None, "the other bus has not told of the fall yet");
+        let _news = view.hear(bus, shows(CLOSED, 3));
+        assert_eq!(view.fired(0), Some((Fault::PulsesWhileClosed, Some(bus), 3, 2)), "the gate itself may not");
     }
     // a closing report whose count has fallen: the chambers' limit is the largest count of before
     let mut view = View::open();

@@ -1,9 +1,10 @@
 //! The interlock guard while the beam should be off: at rest, while it is proven, armed and interrupted.
 
 use beam_core::fault::{Fault, FaultSet};
+use beam_core::frame::Bus;
 use beam_core::note::{Command, Phase};
 use beam_core::requirement::Requirement;
-use beam_core::wire::{CloseCause, GateState, PermitState};
+use beam_core::wire::{CloseCause, GATE_STATUS, GateState, PermitState};
 
 use crate::interlock::WHO;
 use crate::kit::{DELIVERY, NANO, PROOF, PULSE, Rig, continuous, machine, ms, order, verifies};
@@ -160,6 +161,21 @@ fn trips_over_a_gate_that_is_open_without_our_permit() {
         rig.now = rig.now.after(NANO);
         rig.tick();
         found(&mut rig, Fault::GateOpenUnasked);
+    }
+}
+
+#[test]
+fn holds_what_a_silent_bus_said_last_against_what_the_other_one_says_now() {
+    verifies(Requirement::BeamUnasked);
+    for silent in [Bus::A, Bus::B] {
+        let mut rig = Rig::delivering(WHO, &machine());
+        rig.pulses(3);
+        rig.mute.push((GATE_STATUS, silent));
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(500));
+        rig.let_out();
+        assert!(!rig.faults().contains(&Fault::GateOpenUnasked), "{silent:?}: {:?}", rig.faults());
     }
 }
 

@@ -183,6 +183,30 @@ fn trips_a_gate_that_begins_anew_behind_a_beam_as_that_and_as_no_pulse() {
 }
 
 #[test]
+fn holds_the_count_of_the_bus_that_has_not_told_of_a_restart_yet() {
+    verifies(Requirement::BeamUnasked);
+    for bus in [Bus::A, Bus::B] {
+        let mut rig = delivering();
+        rig.pulses(3);
+        rig.command(Command::Withhold);
+        rig.gate.state = GateState::Closed;
+        rig.run(ms(200));
+        rig.forget();
+        rig.gate.pulses = 0;
+        rig.tell_gate_on(bus);
+        rig.let_out();
+        assert_eq!(rig.faults(), [Fault::GateRestarted], "its last count is from before the restart");
+        rig.tell_gate();
+        rig.let_out();
+        assert_eq!(rig.faults(), [Fault::GateRestarted], "both have told of it now");
+        rig.gate.pulses = 1;
+        rig.tell_gate_on(bus);
+        rig.let_out();
+        assert_eq!(rig.faults(), [Fault::GateRestarted, Fault::PulsesWhileClosed], "and it fires");
+    }
+}
+
+#[test]
 fn holds_a_gate_that_begins_to_count_for_a_new_delivery() {
     verifies(Requirement::BeamUnasked);
     let mut rig = Rig::deaf(WHO, &machine());

@@ -46,6 +46,7 @@ mod interlock_beam_off;
 mod interlock_end;
 mod interlock_frames;
 mod interlock_gate;
+mod interlock_old_news;
 mod interlock_resume;
 mod interlock_set_up;
 mod limits;

@@ -2,25 +2,41 @@
 
 use std::collections::BTreeSet;
 
+use beam_core::units::Dose;
+
 use super::*;
-use crate::config::shipped;
 use crate::scenario::{Expect, Scenario, Verdict, parse};
+use crate::simulate::models;
 use crate::simulate::table::kinds;
 
-fn machine() -> Vec<Prepared> {
-    let profile = shipped::profile("novac7").expect("a profile");
-    vec![Prepared::new(&profile, &shipped::plan("novac7").expect("a plan")).expect("a machine")]
+/// So many runs of this kind with this many deliveries.
+fn runs(kind: &'static str, deliveries: usize, count: usize) -> impl Iterator<Item = Drawn> {
+    let models = [Arc::new(models::model("novac7").expect("it exists").expect("it reads"))];
+    let drawn = (0..).map(move |seed| draw(&models, &Faults::Some(vec![kind]), seed));
+    drawn.filter(move |drawn| drawn.legs.len() == deliveries).take(count)
 }
 
-/// What so many seeds draw of one kind, and the plan's length in pulses.
-fn drawn(kind: &'static str, seeds: u64) -> Vec<(Mishap, u32)> {
-    let machines = machine();
-    let of_seed = |seed| {
-        let drawn = draw(&machines, &Faults::Some(vec![kind]), seed);
+/// What befalls so many runs of one delivery, of one kind, and the plan's length in pulses.
+fn drawn(kind: &'static str, count: usize) -> Vec<(Mishap, u32)> {
+    let of_run = |drawn: Drawn| {
         assert_eq!(drawn.mishaps.len(), 1);
-        (drawn.mishaps[0], drawn.pulses)
+        (drawn.mishaps[0], drawn.legs[0].pulses)
     };
-    (0..seeds).map(of_seed).collect()
+    runs(kind, 1, count).map(of_run).collect()
+}
+
+#[test]
+fn befalls_the_pulses_of_every_delivery_of_a_run() {
+    for kind in ["mon1-silent", "gate-restart", "output-changed", "frames-lost", "bus-cut"] {
+        let struck: BTreeSet<bool> = runs(kind, 2, 200)
+            .filter_map(|drawn| match drawn.mishaps[0].at.after {
+                // a plan ends between two pulses, and the last of a delivery may be one more than it says
+                Anchor::Pulse(pulse) => Some(pulse > drawn.legs[0].pulses + 2),
+                Anchor::Start | Anchor::State(_) => None,
+            })
+            .collect();
+        assert_eq!(struck, BTreeSet::from([false, true]), "{kind}");
+    }
 }
 
 #[test]

@@ -2,15 +2,13 @@
 //! gate on news that is older than three periods.
 
 use beam_core::frame::{Bus, Frame};
-use beam_core::machine::Beam;
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::{GATE_STATUS, Guard, LINAC_STATUS, MON1_DOSE, MON1_STATUS, MON2_DOSE, MON2_STATUS};
+use beam_core::wire::{BEAM_CHARGE, GATE_STATUS, Guard, LINAC_STATUS, MON1_STATUS, MON2_STATUS};
 
 use super::Findings;
 use super::bytes::{PERMIT, PermitBytes, is_sound, pulse_count};
 use crate::simulate::circumstances::Circumstances;
-use crate::simulate::draw::Drawn;
-use crate::wiring::hears;
+use crate::simulate::second_order::{Foreign, Numbers, span};
 
 /// Periods after which a signal is old, by the bus contract.
 const STALE_PERIODS: u64 = 3;
@@ -23,7 +21,10 @@ struct Signal {
     guard: Guard,
     bus: Bus,
     id: u16,
-    limit: Span,
+    /// How old it may be at the gate's word; none where the guard waits for none.
+    limit: Option<Span>,
+    /// Its frame, where that is not one of the contract.
+    foreign: Option<Foreign>,
     heard: Ticks,
     last: [u8; 8],
 }
@@ -33,7 +34,8 @@ struct Signal {
 struct Counted {
     guard: Guard,
     id: u16,
-    last: Option<u16>,
+    foreign: Option<Foreign>,
+    last: Option<[u8; 8]>,
     total: u64,
     /// The delivery that the guard speaks of, and what it had heard of when it began to.
     delivery: (u16, u64),
@@ -45,50 +47,48 @@ pub(super) struct Ages {
     signals: Vec<Signal>,
     counted: [Counted; 4],
     window: u64,
+    stale_after: Span,
     pulsed: bool,
     opened: Option<(Ticks, u16)>,
 }
 
 impl Ages {
-    pub fn new(drawn: &Drawn, around: &Circumstances) -> Self {
-        let machine = &drawn.prepared.machine;
-        let timing = machine.timing;
-        // where a permit may be hindered, the gate's own rule ends the beam one stale-after later
-        let hindered = if around.permits_are_hindered { timing.stale_after } else { Span::ZERO };
-        let slack = timing.permit.plus(WORD).plus(hindered);
+    pub fn new(numbers: &Numbers) -> Self {
+        let periods = numbers.periods;
+        let slack = span(periods.permit).plus(WORD);
+        let monitor = |id| (0..2).find(|&monitor| numbers.dose_id(monitor) == id);
+        let foreign = |id| monitor(id).and_then(|monitor| numbers.monitors[monitor].foreign);
         let period = |id| match id {
-            GATE_STATUS => Some(timing.gate),
-            MON1_DOSE | MON2_DOSE => Some(timing.dose),
-            MON1_STATUS | MON2_STATUS | LINAC_STATUS => Some(timing.status),
-            _ => None,
+            GATE_STATUS => periods.gate,
+            MON1_STATUS | MON2_STATUS | LINAC_STATUS => periods.status,
+            BEAM_CHARGE => periods.dose,
+            _ => periods.dose,
         };
-        let mut signals = Vec::new();
-        for guard in Guard::ALL {
-            for bus in [Bus::A, Bus::B] {
-                for id in hears(guard, bus, machine) {
-                    let first = matches!(id, MON1_DOSE | MON1_STATUS);
-                    let second = matches!(id, MON2_DOSE | MON2_STATUS);
-                    // the time guard takes a pulse as a sign of beam and waits for none; a monitor has one bus
-                    let waits = guard != Guard::Time || matches!(id, GATE_STATUS | LINAC_STATUS);
-                    let at_home = machine.single_bus || !(first && bus == Bus::B || second && bus == Bus::A);
-                    if let Some(period) = period(id).filter(|_| waits && at_home) {
-                        let limit = period.times(STALE_PERIODS).plus(slack);
-                        signals.push(Signal { guard, bus, id, limit, heard: Ticks::ZERO, last: [0; 8] });
-                    }
-                }
-            }
-        }
-        let counted = |guard, id| Counted { guard, id, last: None, total: 0, delivery: (0, 0) };
+        let signal = |(guard, bus, id)| {
+            // the time guard takes a pulse as a sign of beam and waits for none
+            let waits = guard != Guard::Time || matches!(id, GATE_STATUS | LINAC_STATUS);
+            let limit = waits.then(|| span(period(id)).times(STALE_PERIODS).plus(slack));
+            Signal { guard, bus, id, limit, foreign: foreign(id), heard: Ticks::ZERO, last: [0; 8] }
+        };
+        let counted = |guard, monitor: usize| Counted {
+            guard,
+            id: numbers.dose_id(monitor),
+            foreign: numbers.monitors[monitor].foreign,
+            last: None,
+            total: 0,
+            delivery: (0, 0),
+        };
         Self {
-            signals,
+            signals: numbers.hearing().into_iter().map(signal).collect(),
             counted: [
-                counted(Guard::Dose1, MON1_DOSE),
-                counted(Guard::Dose2, MON2_DOSE),
-                counted(Guard::Interlock, MON1_DOSE),
-                counted(Guard::Interlock, MON2_DOSE),
+                counted(Guard::Dose1, 0),
+                counted(Guard::Dose2, 1),
+                counted(Guard::Interlock, 0),
+                counted(Guard::Interlock, 1),
             ],
-            window: u64::from(machine.window()),
-            pulsed: matches!(machine.beam, Beam::Pulsed { gate_knows_lease: true, .. }),
+            window: u64::from(numbers.window),
+            stale_after: span(periods.stale_after),
+            pulsed: numbers.is_pulsed() && numbers.knows_lease,
             opened: None,
         }
     }
@@ -98,25 +98,23 @@ impl Ages {
         for signal in &mut self.signals {
             // a frame that came before renews nothing
             if signal.id == frame.id && signal.guard == guard && signal.bus == bus {
-                if signal.last != frame.data && is_sound(frame) {
+                if signal.last != frame.data && is_whole(frame, signal.foreign) {
                     (signal.heard, signal.last) = (now, frame.data);
                 }
                 break;
             }
         }
-        if !matches!(frame.id, MON1_DOSE | MON2_DOSE) {
-            return;
-        }
         for counted in &mut self.counted {
-            if counted.id == frame.id && counted.guard == guard && is_sound(frame) {
-                let count = pulse_count(frame);
-                let step = count.wrapping_sub(counted.last.unwrap_or(count));
-                if step < 0x8000 {
-                    counted.total += u64::from(step);
-                    counted.last = Some(count);
-                }
+            if counted.id == frame.id && counted.guard == guard && is_whole(frame, counted.foreign) {
+                counted.take(frame);
             }
         }
+    }
+
+    /// What no guard has heard that it is meant to hear.
+    pub fn unheard(&self) -> Option<(Guard, Bus, u16)> {
+        let unheard = self.signals.iter().find(|signal| signal.heard == Ticks::ZERO);
+        unheard.map(|signal| (signal.guard, signal.bus, signal.id))
     }
 
     /// A bus carried a frame of the unit's; the gate's own report is the moment to look at the ages.
@@ -124,14 +122,14 @@ impl Ages {
         &mut self,
         now: Ticks,
         frame: &Frame,
-        (open, held): (bool, u16),
+        (open, held, is_proof): (bool, u16, bool),
         around: &Circumstances,
         findings: &mut Findings,
     ) {
         if frame.id != GATE_STATUS || around.gate_is_damaged {
             return;
         }
-        if !open || around.is_proof(held) {
+        if !open || is_proof {
             self.opened = None;
             return;
         }
@@ -143,9 +141,12 @@ impl Ages {
         if around.clock_is_wrong {
             return;
         }
+        // where a permit may be hindered, the gate's own rule ends the beam one stale-after later
+        let hindered = if around.permits_are_hindered { self.stale_after } else { Span::ZERO };
         for signal in &self.signals {
             let age = now.since(signal.heard.max(opened));
-            findings.demand(now, age <= signal.limit, "no open gate on old news", || {
+            let holds = signal.limit.is_none_or(|limit| age <= limit.plus(hindered));
+            findings.demand(now, holds, "no open gate on old news", || {
                 let name = signal.guard.name();
                 format!("{name} heard {:#05x} on {:?} {} us ago", signal.id, signal.bus, age.nanos() / 1000)
             });
@@ -153,40 +154,62 @@ impl Ages {
     }
 
     /// A guard's permit was carried: how many pulses it leases beyond those that it has heard of.
-    pub fn permit(
-        &mut self,
-        now: Ticks,
-        guard: Guard,
-        said: PermitBytes,
-        around: &Circumstances,
-        findings: &mut Findings,
-    ) {
+    pub fn permit(&mut self, now: Ticks, guard: Guard, said: PermitBytes, is_proof: bool, findings: &mut Findings) {
         if !self.pulsed {
             return;
         }
         for counted in self.counted.iter_mut().filter(|counted| counted.guard == guard) {
             if counted.delivery.0 != said.delivery {
                 counted.delivery = (said.delivery, counted.total);
+                // a counter may have begun anew between two deliveries
+                counted.last = None;
             }
             let heard = counted.total - counted.delivery.1;
             let paid = u64::from(said.lease) <= heard + self.window;
-            let speaks = said.state == PERMIT && !around.is_proof(said.delivery);
+            let speaks = said.state == PERMIT && !is_proof;
             findings.demand(now, paid || !speaks, "no lease beyond the window", || {
                 format!("{} leases pulse {} after {heard} of {:#05x}", guard.name(), said.lease, counted.id)
             });
         }
     }
 
-    /// The unit fired its pulse number `pulses` since power-up.
-    pub fn pulse(&self, now: Ticks, pulses: u64, around: &Circumstances, findings: &mut Findings) {
+    /// The gate fired pulse number `pulse` of the delivery that it holds.
+    pub fn pulse(&self, now: Ticks, held: u16, pulse: u64, around: &Circumstances, findings: &mut Findings) {
         if !self.pulsed || around.gate_is_damaged {
             return;
         }
-        for counted in &self.counted {
-            let seen = counted.total + self.window >= pulses;
+        for counted in self.counted.iter().filter(|counted| counted.delivery.0 == held) {
+            let heard = counted.total - counted.delivery.1;
+            let seen = heard + self.window >= pulse;
             findings.demand(now, seen, "no pulse before the one before it was seen", || {
-                format!("pulse {pulses}, {} heard {} of {:#05x}", counted.guard.name(), counted.total, counted.id)
+                format!("pulse {pulse} of {held}, {} heard {heard} of {:#05x}", counted.guard.name(), counted.id)
             });
         }
     }
+}
+
+impl Counted {
+    fn take(&mut self, frame: &Frame) {
+        let Some(last) = self.last.replace(frame.data) else {
+            return;
+        };
+        self.total += match self.foreign {
+            // the same frame again marks no further pulse
+            Some(_) if last == frame.data => 0,
+            Some(foreign) => foreign.pulses_between(last, frame.data),
+            None => {
+                let step = pulse_count(&frame.data).wrapping_sub(pulse_count(&last));
+                if step >= 0x8000 {
+                    self.last = Some(last);
+                    return;
+                }
+                u64::from(step)
+            }
+        };
+    }
+}
+
+/// Whether a frame is as long as it should be and, where it is one of the contract, its CRC fits.
+fn is_whole(frame: &Frame, foreign: Option<Foreign>) -> bool {
+    foreign.map_or_else(|| is_sound(frame), |foreign| frame.length == foreign.length)
 }

@@ -21,8 +21,8 @@ pub(super) fn permit(frame: &Frame) -> PermitBytes {
 }
 
 /// The pulse count of a dose frame.
-pub(super) fn pulse_count(frame: &Frame) -> u16 {
-    u16::from_le_bytes([frame.data[2], frame.data[3]])
+pub(super) const fn pulse_count(data: &[u8; 8]) -> u16 {
+    u16::from_le_bytes([data[2], data[3]])
 }
 
 /// Whether eight bytes came and the CRC fits them: bit by bit, polynomial 0x1D, over the identifier and bytes 1 to 7.
@@ -46,7 +46,7 @@ mod tests {
     fn reads_the_frames_of_the_contract() {
         let dose = Frame { id: 0x101, length: 8, data: [0xE1, 0x03, 0xE8, 0x03, 0x15, 0xCD, 0x5B, 0x07] };
         assert!(is_sound(&dose));
-        assert_eq!(pulse_count(&dose), 1000);
+        assert_eq!(pulse_count(&dose.data), 1000);
         let sent = Frame { id: 0x011, length: 8, data: [0x4E, 0x10, 0x00, 0x07, 0x00, 0xFA, 0x00, 0x00] };
         assert!(is_sound(&sent) && !is_sound(&Frame { id: 0x012, ..sent }));
         assert_eq!(permit(&sent), PermitBytes { state: PERMIT, delivery: 7, lease: 250 });
