@@ -1,5 +1,6 @@
 # Each bus is away for 100 ms: in mid-beam, where the service's interface goes down and up again, and around the last pulse,
-# where the plug is pulled at the treatment unit before it can report that pulse. It is a fault of that bus and never F-101.
+# where the plug is pulled at the treatment unit before it can report that pulse. It is a fault of that bus, and never F-101 or
+# another of beam that nobody asked for.
 #
 #   bus-away [--scale N] [CASE...]           cases: mid-a mid-b last-a last-b
 set -u
