@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet, Group};
@@ -444,8 +444,11 @@ fn trips_nobody_in_real_threads_either_beside_a_supervisor_whose_permits_do_arri
     let crew = crew::start(seats, ports, wishes).expect("threads");
     let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, |_| {}).expect("a thread");
     let mut operator = Autopilot::new(1, 2, *order, machine);
+    let began = Instant::now();
     let account = loop {
-        if let Some(act) = operator.next_act(desk.view().progress().state) {
+        let progress = desk.view().progress();
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}, {:?}", progress.state, progress.faults);
+        if let Some(act) = operator.next_act(progress.state) {
             let _refused_where_it_tripped = desk.act(act);
         }
         match watching.told.recv_timeout(Duration::from_millis(20)) {
