@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits: the world jumps from one event to the next. Each bus carries one frame at a time, as long as a frame
 //! takes at 1 Mbit/s; every listener gets it at that moment, its sender the echo. Whatever else happens is a
-//! [`Mishap`]: frames that are lost, late or spoilt, threads that stall, a clock that jumps, a process that dies. The same
+//! `Mishap`: frames that are lost, late or spoilt, threads that stall, a clock that jumps, a process that dies. The same
 //! seed and mishaps give the same run.
 
 use std::collections::VecDeque;
