@@ -6,7 +6,7 @@ use beam_core::frame::{Bus, Frame};
 use beam_core::note::{FaultReport, Note};
 use beam_core::record::Body;
 use beam_core::session::SessionNote;
-use beam_core::state::{Event, Refused};
+use beam_core::state::{Event, Refused, State};
 use beam_core::units::{Dose, Span, Ticks};
 use beam_core::wire::{CloseCause, GateState, GateStatus, Permit, PermitState, Reason};
 use serde_json::{Value, json};
@@ -87,6 +87,11 @@ pub fn refusal(refused: &Refused) -> String {
             format!("{} {} is for the physicist to clear", fault.code(), fault.name())
         }
         (_, Some(fault)) => format!("{} {} stands against it", fault.code(), fault.name()),
+        (Event::ArmRequested, None) if refused.state == State::Inhibited => {
+            "the last beam is still watched for what comes after its end: arm again in a second, at low rates in three \
+             pulse periods"
+                .to_owned()
+        }
         (_, None) => format!("the session is {}", refused.state.name()),
     }
 }

@@ -42,8 +42,8 @@ pub struct Session {
     /// Every fault found since the last acknowledgement, by the session or latched in a guard.
     found: FaultSet,
     to_acknowledge: bool,
-    /// A delivery ended then, and its end is not judged: nothing is armed before.
-    ending_since: Option<Ticks>,
+    /// A delivery ended then, and its beam is still watched: nothing is armed before, so that what comes is told of it.
+    watched_since: Option<Ticks>,
     ended_by: Option<EndedBy>,
     next_heartbeat: Ticks,
     directives: [Option<Directive>; PLACES],
@@ -72,7 +72,7 @@ impl Session {
             first_fault: None,
             found: FaultSet::EMPTY,
             to_acknowledge: false,
-            ending_since: None,
+            watched_since: None,
             ended_by: None,
             next_heartbeat: Ticks::ZERO,
             directives: [None; PLACES],
@@ -205,8 +205,7 @@ impl Session {
                 }
                 self.prove(now);
             }
-            Note::EndJudged { .. } => self.ending_since = None,
-            Note::Judged { .. } | Note::Counters { .. } => {}
+            Note::EndJudged { .. } | Note::Judged { .. } | Note::Counters { .. } => {}
         }
     }
 
@@ -228,8 +227,8 @@ impl Session {
     }
 
     fn end(&mut self, now: Ticks, by: EndedBy, reason: Reason) {
-        // a proof has no end to judge
-        self.ending_since = if self.order.is_some() && self.has_delivered { Some(now) } else { None };
+        // a proof lets no beam through that had to be watched
+        self.watched_since = if self.order.is_some() && self.has_delivered { Some(now) } else { None };
         self.proving = None;
         self.taking_up = None;
         self.ended_by = Some(by);
@@ -316,8 +315,8 @@ impl Session {
         }
         if matches!(self.state, State::Inhibited | State::Ready) {
             let watch = self.machine.watch_after_beam().plus(self.machine.timing.status);
-            self.ending_since = self.ending_since.filter(|since| now.since(*since) <= watch);
-            let is_clear = self.standing(now).is_empty() && self.ending_since.is_none();
+            self.watched_since = self.watched_since.filter(|since| now.since(*since) <= watch);
+            let is_clear = self.standing(now).is_empty() && self.watched_since.is_none();
             let event = if is_clear { Event::Cleared } else { Event::Blocked };
             let _fits_both_states = self.go(event);
         }

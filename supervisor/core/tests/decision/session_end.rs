@@ -1,4 +1,4 @@
-//! What follows the end of a delivery in the session: nothing is armed before it was judged, and what is told late can be
+//! What follows the end of a delivery in the session: nothing is armed while the beam is watched, and what is told late can be
 //! acknowledged.
 
 use beam_core::fault::Fault;
@@ -16,15 +16,16 @@ use crate::session::{ACKNOWLEDGE, ARM, Trial};
 const END_JUDGED: Note = Note::EndJudged { pulses: [1; 4], doses: [Dose::ZERO; 2], agrees: true };
 
 #[test]
-fn trips_an_arming_before_the_end_of_the_last_delivery_was_judged_or_can_no_longer_be() {
+fn trips_an_arming_while_the_last_beam_is_watched_after_its_end() {
     verifies(Requirement::Latched);
     let mut trial = Trial::delivering();
     trial.fault(Guard::Dose1, Fault::Crc);
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
+    trial.note(Guard::Interlock, END_JUDGED);
     trial.run(ms(1000));
-    assert!(trial.act(ARM).is_err(), "the beam is watched for a second after its end");
+    assert!(trial.act(ARM).is_err(), "a pulse that comes now is told of the last delivery, whose counts agreed");
     trial.run(ms(100));
-    assert_eq!(trial.session.state(), State::Ready, "nobody will judge it any more");
+    assert_eq!(trial.session.state(), State::Ready);
     assert_eq!(trial.act(ARM), Ok(()));
 }
 
@@ -36,7 +37,7 @@ fn holds_an_acknowledgement_of_what_was_told_after_the_last_one() {
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     trial.note(Guard::Interlock, Note::Warning(FaultReport::of(Fault::EndDisagreement)));
     trial.note(Guard::Interlock, END_JUDGED);
-    trial.tick();
+    trial.run(ms(1100));
     assert_eq!(trial.session.state(), State::Inhibited, "the chambers differ");
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     trial.tick();
@@ -55,9 +56,8 @@ fn holds_the_way_open_once_acknowledged() {
         (State::Inhibited, &[(EVERY_GUARD, Command::Acknowledge)][..])
     );
     trial.tick();
-    assert_eq!(trial.session.state(), State::Inhibited, "its end is not judged yet");
-    trial.note(Guard::Interlock, END_JUDGED);
-    trial.tick();
+    assert_eq!(trial.session.state(), State::Inhibited, "the beam is watched");
+    trial.run(ms(1100));
     assert_eq!(trial.session.state(), State::Ready);
     assert!(trial.session.fault().is_some(), "what ended the last delivery stays known");
     assert_eq!(trial.act(ARM), Ok(()));

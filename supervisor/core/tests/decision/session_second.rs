@@ -24,12 +24,12 @@ fn delivering(trial: &mut Trial) {
     trial.forget();
 }
 
-/// The delivery ends by the operator, its end is judged, and the session is ready again.
+/// The delivery ends by the operator, the beam is watched, and the session is ready again.
 fn end(trial: &mut Trial) {
     assert_eq!(trial.act(Act::Terminate), Ok(()));
     trial.note(Guard::Interlock, Note::EndJudged { pulses: [1; 4], doses: [Dose::ZERO; 2], agrees: true });
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
-    trial.run(ms(10));
+    trial.run(ms(1100));
     assert_eq!(trial.session.state(), State::Ready);
 }
 

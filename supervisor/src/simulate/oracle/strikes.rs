@@ -9,6 +9,10 @@ use crate::mishap::{Anchor, Deed, Mishap, What};
 
 /// How long after its end a mishap may still show: frames that were held back, queues that are emptied, ages that run down.
 const AFTERWARDS: Span = Span::from_millis(250);
+/// How long a fault of the unit that is over at once takes to show.
+const ONCE_LASTS: Span = Span::from_millis(100);
+/// Over at no time that is known.
+const NEVER: Ticks = Ticks::from_nanos(u64::MAX);
 
 /// Faults of the unit that are over with one frame, one pulse or one moment.
 pub(super) const ONCE: [Injection; 15] = [
@@ -46,6 +50,9 @@ pub(super) const ONE_PULSE: [Injection; 12] = [
     Injection::GateLeaksBriefly,
 ];
 
+/// Those of [`ONCE`] that befall the next pulse, whenever that is.
+const NEXT_PULSE: [Injection; 3] = [Injection::Mon1High, Injection::Mon2High, Injection::BeamChargeHigh];
+
 /// One mishap and its time.
 #[derive(Clone, Copy, Debug)]
 struct Strike {
@@ -64,12 +71,16 @@ impl Strike {
 
 /// All mishaps of a run.
 #[derive(Clone, Debug)]
-pub(super) struct Strikes(Vec<Strike>);
+pub(super) struct Strikes {
+    strikes: Vec<Strike>,
+    /// Pulses fired since power-up.
+    pulses: u64,
+}
 
 impl Strikes {
     pub fn new(mishaps: &[Mishap]) -> Self {
         let strikes = mishaps.iter().map(|&mishap| Strike { mishap, struck: None, over: None });
-        let mut strikes = Self(strikes.collect());
+        let mut strikes = Self { strikes: strikes.collect(), pulses: 0 };
         strikes.reach(Ticks::ZERO, |anchor| matches!(anchor, Anchor::Start | Anchor::Pulse(0)));
         strikes
     }
@@ -81,32 +92,48 @@ impl Strikes {
 
     /// So many pulses were fired since power-up.
     pub fn fired(&mut self, now: Ticks, pulses: u64) {
+        if pulses > self.pulses {
+            self.pulses = pulses;
+            self.befallen(now);
+        }
         self.reach(now, |anchor| matches!(anchor, Anchor::Pulse(pulse) if u64::from(pulse) <= pulses));
         // what comes with a pulse may be what keeps it from being fired
         let next = |strike: &Strike| strike.mishap.with_pulse().is_some_and(|pulse| u64::from(pulse) <= pulses + 1);
-        for strike in self.0.iter_mut().filter(|strike| strike.struck.is_none() && next(strike)) {
+        for strike in self.strikes.iter_mut().filter(|strike| strike.struck.is_none() && next(strike)) {
             strike.struck = Some(now);
         }
     }
 
+    /// A pulse was fired: what waited for one is over with it.
+    fn befallen(&mut self, now: Ticks) {
+        let waited = |strike: &&mut Strike| {
+            matches!(strike.mishap.what, What::Unit(injection) if NEXT_PULSE.contains(&injection))
+                && strike.over == Some(NEVER)
+        };
+        for strike in self.strikes.iter_mut().filter(waited).filter(|strike| strike.struck.is_some_and(|at| at < now)) {
+            strike.over = Some(now.after(ONCE_LASTS).after(AFTERWARDS));
+        }
+    }
+
     fn reach(&mut self, now: Ticks, reached: impl Fn(Anchor) -> bool) {
-        for strike in self.0.iter_mut().filter(|strike| strike.over.is_none() && reached(strike.mishap.at.after)) {
+        for strike in self.strikes.iter_mut().filter(|strike| strike.over.is_none() && reached(strike.mishap.at.after))
+        {
             let from = now.after(strike.mishap.at.delay);
             strike.struck = Some(strike.struck.unwrap_or(from));
             let over = lasts(&strike.mishap.what).map(|span| from.after(span).after(AFTERWARDS));
-            strike.over = Some(over.unwrap_or(Ticks::from_nanos(u64::MAX)));
+            strike.over = Some(over.unwrap_or(NEVER));
         }
     }
 
     /// Whether the first of them had struck before `at`.
     pub fn first_before(&self, at: Ticks) -> bool {
-        self.0.first().and_then(|strike| strike.struck).is_some_and(|struck| struck <= at)
+        self.strikes.first().and_then(|strike| strike.struck).is_some_and(|struck| struck <= at)
     }
 
     /// Those that can still touch what begins at `from`, each with whether it has struck by then.
     pub fn not_over(&self, from: Ticks) -> Vec<(Mishap, bool)> {
         let can_touch = |strike: &&Strike| strike.over.is_none_or(|over| over > from);
-        self.0.iter().filter(can_touch).map(|strike| strike.told(from)).collect()
+        self.strikes.iter().filter(can_touch).map(|strike| strike.told(from)).collect()
     }
 
     /// Those that can have touched what lasted from `from` until `until`, each with whether it had struck at `from`.
@@ -114,7 +141,7 @@ impl Strikes {
         let touched = |strike: &&Strike| {
             strike.over.is_none_or(|over| over > from) && strike.struck.is_some_and(|struck| struck <= until)
         };
-        self.0.iter().filter(touched).map(|strike| strike.told(from)).collect()
+        self.strikes.iter().filter(touched).map(|strike| strike.told(from)).collect()
     }
 }
 
@@ -122,7 +149,8 @@ impl Strikes {
 fn lasts(what: &What) -> Option<Span> {
     Some(match *what {
         // what is asked for before the beam comes a moment after power-up
-        What::Unit(injection) if ONCE.contains(&injection) => Span::from_millis(100),
+        What::Unit(injection) if NEXT_PULSE.contains(&injection) => return None,
+        What::Unit(injection) if ONCE.contains(&injection) => ONCE_LASTS,
         What::Unit(Injection::LostFrame) => Span::ZERO,
         What::Lose(frames) | What::Repeat(frames) | What::Reorder(frames) | What::Corrupt(frames) => frames.lasting,
         What::Late { frames, by } => frames.lasting.plus(by),
@@ -145,6 +173,16 @@ mod tests {
 
     fn at(millis: u64) -> Ticks {
         Ticks::ZERO.after(Span::from_millis(millis))
+    }
+
+    #[test]
+    fn what_befalls_the_next_pulse_waits_for_it() {
+        let high = Mishap::unit(Injection::Mon1High, 0);
+        let mut strikes = Strikes::new(&[high]);
+        assert_eq!(strikes.between(at(10_000), at(11_000)), [(high, true)], "no pulse came in the first delivery");
+        strikes.fired(at(10_500), 1);
+        assert_eq!(strikes.between(at(10_000), at(11_000)), [(high, true)]);
+        assert_eq!(strikes.between(at(12_000), at(13_000)), []);
     }
 
     #[test]
