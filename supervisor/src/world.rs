@@ -71,6 +71,8 @@ pub struct World {
     deeds: VecDeque<Deed>,
     /// The state in which the session was seen last, and whether a beam was begun by this process.
     seen: State,
+    /// The states in which it was seen since the onlooker looked last.
+    states: Vec<State>,
     begun: bool,
     pulses: u64,
     now: Ticks,
@@ -88,6 +90,11 @@ impl World {
     /// Keeps what an onlooker sees from now on.
     pub fn let_look_on(&mut self) {
         self.seen_on_bus = Some(Vec::with_capacity(64));
+    }
+
+    /// Hands the states in which the session was seen since the last call: what mishaps wait for.
+    pub fn states_seen(&mut self, mut look: impl FnMut(State)) {
+        self.states.drain(..).for_each(&mut look);
     }
 
     /// Hands what was seen since the last call to `look`.
@@ -270,6 +277,9 @@ impl World {
         let state = self.host.conductor.session().state();
         if state != self.seen {
             self.seen = state;
+            if self.seen_on_bus.is_some() {
+                self.states.push(state);
+            }
             self.begun |= state == State::Delivering;
             self.fate.entered(self.now, state);
         }

@@ -20,7 +20,7 @@ struct Base {
     gate: u32,
     pulses: [u32; 3],
     charge: [(Ticks, Charge); 2],
-    /// Pulses of each chamber when its charge began to count: one that it counts since is judged as a pulse.
+    /// Pulses of each chamber when its charge began to count.
     counted: [u32; 2],
     /// What may still arrive of the beam before.
     late: [Charge; 2],
@@ -121,7 +121,7 @@ impl BeamOff {
             }
             return None;
         };
-        let leaked = Self::charge_above_leakage(now, base, counts, self.leakage, self.pulse);
+        let leaked = Self::charge_above_leakage(now, base, counts, self.leakage);
         counts.gate.and_then(|gate| Self::more_than(base, gate, counts)).or(leaked)
     }
 
@@ -136,22 +136,26 @@ impl BeamOff {
     }
 
     fn begin(&mut self, now: Ticks, counts: &Counts) {
-        let late = |pulse: Charge, (age, charge, over): (Span, Charge, Span)| {
+        let late = |pulse: Charge, (age, charge, over): (Span, Charge, Span), behind: Charge| {
             if self.pulsed {
                 return pulse;
             }
             let missing = self.dose_period.plus(age);
             let nominal = part(pulse.percent(USUAL_PERCENT), missing, crate::chamber::STRETCH);
-            nominal.max(part(charge, missing, over))
+            nominal.max(part(charge, missing, over)).plus(behind)
         };
         let ([pulse_first, pulse_second], [first, second]) = (self.pulse, counts.readings);
+        let [charge_first, charge_second] = counts.charge;
+        // readings that wait for a busy bus may catch up to those of the other chamber
+        let behind_first = behind(charge_first, pulse_first, charge_second, pulse_second);
+        let behind_second = behind(charge_second, pulse_second, charge_first, pulse_first);
         let [first_pulses, second_pulses, _] = counts.pulses;
         self.base = Some(Base {
             gate: counts.gate.unwrap_or(0),
             pulses: counts.pulses,
             charge: counts.charge.map(|charge| (now, charge)),
             counted: [first_pulses, second_pulses],
-            late: [late(pulse_first, first), late(pulse_second, second)],
+            late: [late(pulse_first, first, behind_first), late(pulse_second, second, behind_second)],
         });
     }
 
@@ -170,13 +174,7 @@ impl BeamOff {
 
     /// A chamber that has collected less than leakage could have brought begins anew from there, so that a long rest
     /// earns no credit for charge that comes later.
-    fn charge_above_leakage(
-        now: Ticks,
-        base: &mut Base,
-        counts: &Counts,
-        leakage: [i32; 2],
-        pulse: [Charge; 2],
-    ) -> Option<FaultReport> {
+    fn charge_above_leakage(now: Ticks, base: &mut Base, counts: &Counts, leakage: [i32; 2]) -> Option<FaultReport> {
         let judge = |monitor: u8, charge: Charge, base: &mut (Ticks, Charge), leakage: i32, late: Charge| {
             let millis = i64::try_from(now.since(base.0).millis()).unwrap_or(i64::MAX);
             // 0.1 pA times a millisecond is 1e-4 pC
@@ -191,27 +189,29 @@ impl BeamOff {
                 report.measured(collected.picocoulombs(), limit.picocoulombs())
             })
         };
-        let ([first, second], [base_first, base_second]) = (counts.charge, &mut base.charge);
-        let ([leak_first, leak_second], [late_first, late_second]) = (leakage, base.late);
         let [pulses_first, pulses_second, _] = counts.pulses;
-        let [counted_first, counted_second] = base.counted;
-        // a pulse that is counted is judged by its count; its charge may be twice the expected one
-        let more = |late: Charge, pulse: Charge, now: u32, then: u32| {
-            late.plus(pulse.times(now.saturating_sub(then).saturating_mul(2)))
+        let ([first, second], [base_first, base_second]) = (counts.charge, &mut base.charge);
+        let [counted_first, counted_second] = &mut base.counted;
+        // a pulse that is counted is judged by its count, and its charge with it, whatever that is
+        let anew = |charge: Charge, base: &mut (Ticks, Charge), pulses: u32, counted: &mut u32| {
+            if pulses > *counted {
+                (*base, *counted) = ((now, charge), pulses);
+            }
         };
-        let [pulse_first, pulse_second] = pulse;
-        judge(1, first, base_first, leak_first, more(late_first, pulse_first, pulses_first, counted_first)).or_else(
-            || {
-                judge(
-                    2,
-                    second,
-                    base_second,
-                    leak_second,
-                    more(late_second, pulse_second, pulses_second, counted_second),
-                )
-            },
-        )
+        anew(first, base_first, pulses_first, counted_first);
+        anew(second, base_second, pulses_second, counted_second);
+        let ([leak_first, leak_second], [late_first, late_second]) = (leakage, base.late);
+        judge(1, first, base_first, leak_first, late_first)
+            .or_else(|| judge(2, second, base_second, leak_second, late_second))
     }
+}
+
+/// How far a chamber's charge is behind that of the other one, of which `other_pulse` tells as much as `pulse` of its own.
+fn behind(charge: Charge, pulse: Charge, other: Charge, other_pulse: Charge) -> Charge {
+    let same = i128::from(other.picocoulombs()).saturating_mul(i128::from(pulse.picocoulombs()));
+    let same = same.checked_div(i128::from(other_pulse.picocoulombs())).and_then(|same| i64::try_from(same).ok());
+    let behind = same.unwrap_or(0).saturating_sub(charge.picocoulombs());
+    Charge::from_picocoulombs(behind.max(0))
 }
 
 /// The part of a charge that falls to `span` when it was collected in `over`; zero where nothing was.

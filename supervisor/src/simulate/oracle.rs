@@ -134,7 +134,6 @@ impl<'d> Oracle<'d> {
     /// Takes an entry of the record as it passes; `told` is what was told before it.
     pub fn read(&mut self, now: Ticks, entry: &Entry, told: &Progress) {
         if let Entry::Session(_, SessionNote::State(state)) = entry {
-            self.strikes.entered(now, *state);
             let has_ended = matches!(told.state, State::Complete | State::Tripped);
             match (state, &mut self.under_way) {
                 (State::Proving, _) => self.closing = Some(told.clone()),
@@ -148,6 +147,7 @@ impl<'d> Oracle<'d> {
     /// Looks at what the last event left behind.
     pub fn look(&mut self, course: &mut Course) {
         let now = course.world.now();
+        course.world.states_seen(|state| self.strikes.entered(now, state));
         self.look_at_session(now, course);
         let Self { circumstances, findings, dose, permits, ages, drawn, book, strikes, .. } = self;
         let open = course.world.unit().gate_state() == GateState::Open;

@@ -62,6 +62,7 @@ impl World {
             restless_until: Ticks::ZERO,
             deeds: VecDeque::new(),
             seen: State::Inhibited,
+            states: Vec::new(),
             begun: false,
             pulses: 0,
             now: Ticks::ZERO,

@@ -270,3 +270,37 @@ fn holds_and_trips_without_pulses_by_the_dose_period_that_was_due_when_the_gate_
     assert_eq!(after_closing(3000, 6000), None);
     assert_eq!(after_closing(3000, 6001), Some((Fault::ChargeWhileClosed, 1, 6001, 6000)));
 }
+
+#[test]
+fn holds_the_charge_of_a_pulse_that_is_counted_and_judges_what_comes_after_it() {
+    verifies(Requirement::BeamUnasked);
+    let mut off = BeamOff::new(&machine());
+    off.expect([pc(PULSE[0]), pc(PULSE[1])]);
+    let late = |pulses: u32, charge: i64| Counts {
+        gate: None,
+        pulses: [100, 200 + pulses, 300],
+        charge: [pc(10_000), pc(-20_000 + charge)],
+        ..counts(CLOSED, 50)
+    };
+    assert_eq!(watch(&mut off, at(1000), &late(0, 0)), None);
+    assert_eq!(watch(&mut off, at(1001), &late(1, FULL_SCALE[1])), None, "its count tells whether it was lawful");
+    assert_eq!(watch(&mut off, at(1002), &late(1, FULL_SCALE[1] + PULSE[1])), None, "what is late");
+    let report = numbers(watch(&mut off, at(1003), &late(1, FULL_SCALE[1] + PULSE[1] + 1)));
+    assert_eq!(report, Some((Fault::ChargeWhileClosed, 2, PULSE[1] + 1, PULSE[1])));
+}
+
+#[test]
+fn holds_a_chamber_that_catches_up_with_the_other_one_and_no_more() {
+    verifies(Requirement::BeamUnasked);
+    // 20 000 pC of monitor 2 are 10 000 pC of monitor 1
+    let closed = |first: i64, second: i64| Counts { charge: [pc(first), pc(second)], ..counts(CLOSED, 0) };
+    let mut off = BeamOff::new(&continuous());
+    off.expect([pc(10_000), pc(20_000)]);
+    assert_eq!(watch(&mut off, at(1000), &closed(4000, 20_000)), None);
+    // and what was due when the gate closed: 2400 pC of monitor 1, 4800 of monitor 2
+    assert_eq!(watch(&mut off, at(1001), &closed(12_400, 24_800)), None);
+    let first = numbers(watch(&mut off, at(1002), &closed(12_401, 24_800)));
+    assert_eq!(first, Some((Fault::ChargeWhileClosed, 1, 8401, 8400)));
+    let second = numbers(watch(&mut off, at(1003), &closed(12_400, 24_801)));
+    assert_eq!(second, Some((Fault::ChargeWhileClosed, 2, 4801, 4800)), "nobody is ahead of it");
+}

@@ -251,8 +251,16 @@ fn holds_a_tube_until_each_chamber_was_heard_after_the_closing() {
     before.sensors[1] = Some(Sensor { heard_since_closing: false, ..sensor(2, Bus::B, 0) });
     let mut tube = ending(&continuous());
     assert_eq!(after(&mut tube, PATIENCE, &before), Verdict::Wait);
+    assert_eq!(after(&mut tube, PATIENCE.plus(NANO), &before), Verdict::Wait, "a gate that closed late: it is due");
+    before.sensors[1] = Some(Sensor { age: ms(30), heard_since_closing: false, ..sensor(2, Bus::B, 0) });
+    assert_eq!(after(&mut tube, PATIENCE.plus(NANO), &before), Verdict::Wait);
+    before.sensors[1] = Some(Sensor { age: ms(30).plus(NANO), heard_since_closing: false, ..sensor(2, Bus::B, 0) });
     let report = found(after(&mut tube, PATIENCE.plus(NANO), &before));
     assert_eq!(report.map(|it| (it.0, it.1)), Some((Fault::DoseStale, 2)), "its counts are equal: it is silent");
+    let mut due = ending(&continuous());
+    before.sensors[1] = Some(Sensor { heard_since_closing: false, ..sensor(2, Bus::B, 0) });
+    assert_eq!(after(&mut due, WATCH, &before), Verdict::Wait);
+    assert_eq!(after(&mut due, WATCH.plus(NANO), &before), SHORT);
     let mut heard = ending(&continuous());
     assert_eq!(after(&mut heard, PATIENCE, &told([0, 0], [0, 0])), AGREES);
     // a pulse says by its count that it has arrived

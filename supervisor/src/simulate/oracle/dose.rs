@@ -147,20 +147,26 @@ impl DoseWatch {
             return f64::INFINITY;
         }
         for lying in &around.lies[monitor] {
+            // a high output makes up for a part of what is not read
+            let shown = |percent: u8| f64::from(percent) / 100.0 * around.day.output.max(1.0);
             // how many pulses it takes to be found out
             let seen_after = match lying.lie {
                 Lie::None | Lie::High => continue,
                 // what one pulse lacks comes on top of what the guard lets pass, and a pulse has its noise
                 Lie::LowOnce(percent) => {
-                    let lacking = 1.0 + PULSES_NOISE - f64::from(percent) / 100.0;
+                    let mut lacking = 1.0 + PULSES_NOISE - f64::from(percent) / 100.0;
+                    // among the first four it is a quarter of what each pulse that is leased ahead is taken for
+                    if lying.from.saturating_sub(self.base_counted) <= 4 {
+                        lacking *= 1.0 + window.min((limit / pulse) as u64) as f64 / 4.0;
+                    }
                     allowed = allowed.max(limit + beyond + lacking * pulse * around.rate_factor);
                     continue;
                 }
                 Lie::Saturated => 1,
                 // a pulse at a third of its size is one too many where the charge of the beam is measured
                 Lie::Low(0..33) if around.beam_charge_is_honest => 1,
-                Lie::Low(0..10) => 2,
-                Lie::Low(10..50) => 3,
+                Lie::Low(percent) if shown(percent) < 0.1 => 2,
+                Lie::Low(percent) if shown(percent) < 0.5 => 3,
                 Lie::Low(percent) => {
                     allowed = allowed.max(limit * 100.0 / f64::from(percent) + pulse);
                     continue;

@@ -1,7 +1,7 @@
 //! A fault that is told is one that happened: each kind of mishap, and the faults that it may bring about. What nobody brought
 //! about nobody may be accused of; the faults of the group "beam does what nobody asked" are held to the strictest.
 
-use beam_core::fault::{Fault, Group};
+use beam_core::fault::{Fault, FaultSet, Group};
 use beam_drivers::sim::{Injection, Lie};
 
 use crate::course::AfterInterruption;
@@ -9,7 +9,12 @@ use crate::mishap::{Deed, Part, What};
 use crate::simulate::circumstances::Circumstances;
 
 /// Whether one of the mishaps explains the fault, or what the operator does about an interruption, or the day's output.
-pub(super) fn is_explained(fault: Fault, around: &Circumstances, interrupted: AfterInterruption) -> bool {
+pub(super) fn is_explained(
+    fault: Fault,
+    told: FaultSet,
+    around: &Circumstances,
+    interrupted: AfterInterruption,
+) -> bool {
     let group = fault.group();
     let dosimetry = is_dosimetry(fault);
     let by_day = (around.day.output < 0.85 && matches!(group, Group::Limit | Group::Rate))
@@ -18,13 +23,17 @@ pub(super) fn is_explained(fault: Fault, around: &Circumstances, interrupted: Af
     // a frame that nothing protects says whatever it was spoilt to
     let by_spoilt =
         around.frames_are_spoilt && (dosimetry || matches!(fault, Fault::ChargeWhileClosed | Fault::PulsesWhileClosed));
+    // a gate that seems to have lost its count seems to count on from there
+    let by_order = fault == Fault::PulsesWhileClosed
+        && told.contains(Fault::GateRestarted)
+        && around.mishaps.iter().any(|mishap| matches!(mishap.what, What::Late { .. } | What::Reorder(_)));
     let by_people = match fault {
         // whoever interrupts, terminates what cannot go on
         Fault::OperatorStop => !around.mishaps.is_empty(),
         Fault::ResumeLimit => matches!(interrupted, AfterInterruption::Resume(_)) && !around.mishaps.is_empty(),
         _ => false,
     };
-    by_day || by_people || by_spoilt || around.mishaps.iter().any(|mishap| explains(&mishap.what, fault))
+    by_day || by_people || by_spoilt || by_order || around.mishaps.iter().any(|mishap| explains(&mishap.what, fault))
 }
 
 fn explains(what: &What, fault: Fault) -> bool {
@@ -79,11 +88,14 @@ fn explains(what: &What, fault: Fault) -> bool {
         What::ClearCounters { .. } => is_dosimetry(fault) || is_stray(fault),
         // readings of many more pulses than a bus was made for leave no room for a status
         What::Rate { .. } => is_dosimetry(fault) || matches!(fault, Fault::CountsDisagree | Fault::StatusStale),
-        // signals that change by a number explain what a chamber, the rate and the set-up can show, and stray charge
-        What::Leak { .. } => matches!(fault, Fault::ChargeWhileClosed) || group == Group::Chamber,
+        // while one bus is away the charge is in the last reading of the other chamber alone
+        What::Leak { .. } => {
+            matches!(fault, Fault::ChargeWhileClosed) || matches!(group, Group::Chamber | Group::Agreement)
+        }
         What::Hold { .. } | What::Pause { .. } => {
             matches!(group, Group::Limit | Group::Rate | Group::Ourselves) || fault == Fault::NoPulse
         }
+        // signals that change by a number explain what a chamber, the rate and the set-up can show
         _ => is_dosimetry(fault) || group == Group::SetUp,
     }
 }

@@ -85,7 +85,7 @@ impl Strikes {
         strikes
     }
 
-    /// The session entered a state.
+    /// The session is seen in a state.
     pub fn entered(&mut self, now: Ticks, state: State) {
         self.reach(now, |anchor| anchor == Anchor::State(state));
     }

@@ -1,6 +1,7 @@
 //! How a delivery ended, and what the record says: a fault-free one completes on its preset, and no record falls short of the
 //! true dose.
 
+use beam_core::fault::FaultSet;
 use beam_core::frame::Bus;
 use beam_core::resume::{Counted, base};
 use beam_core::session::EndedBy;
@@ -233,8 +234,9 @@ impl Closing<'_> {
 
     /// Each fault that was told is one that a mishap brought about.
     fn explained(&self, findings: &mut Findings) {
+        let told = self.latest.faults.iter().fold(FaultSet::EMPTY, |told, (.., report)| told.with(report.fault));
         for (_, guard, report) in &self.latest.faults {
-            let holds = is_explained(report.fault, self.touched, self.leg.errand.interrupted);
+            let holds = is_explained(report.fault, told, self.touched, self.leg.errand.interrupted);
             findings.demand(self.now, holds, "a fault that is told is one that happened", || {
                 let by = guard.map_or("session", Guard::name);
                 let kinds: Vec<_> = self.touched.mishaps.iter().map(|mishap| mishap.what.kind()).collect();
@@ -256,7 +258,10 @@ impl Closing<'_> {
         // without the record there is only what the monitors say, and nobody knows what a frame without protection said
         let is_unknown = around.frames_are_spoilt && around.stops_recording();
         if (some_honest || gate_tells) && !is_unknown {
-            let spare = self.window() + self.noise() + if some_honest { 0.0 } else { 0.06 * true_mu / self.pulse() };
+            // chambers that read low alike tell of charge outside pulses what they read, and no count makes up for it
+            let unread = if around.day.response < 1.0 { self.passed.leaked / self.pulse() } else { 0.0 };
+            let spread = if some_honest { 0.0 } else { 0.06 * true_mu / self.pulse() };
+            let spare = self.window() + self.noise() + spread + unread;
             findings.demand(
                 now,
                 short <= spare * around.day.output.max(1.0),
@@ -267,9 +272,12 @@ impl Closing<'_> {
         // what the one before it left behind is no dose of this one
         let [first, second] = story.recorded_mu;
         // what leaks, strays, or a counter that begins anew says is told as it was read
-        let is_stray = |mishap: &Mishap| matches!(mishap.what, What::Leak { .. } | What::PulsesWhileClosed { .. });
-        let lies = around.lies.iter().any(|lies| !lies.is_empty());
+        let is_stray = |mishap: &Mishap| {
+            matches!(mishap.what, What::Leak { .. } | What::PulsesWhileClosed { .. })
+                || mishap.what.lies() != [Lie::None; 2]
+        };
         // and a guard that was not running tells late what it had told of the delivery before
+        let lies = around.lies.iter().any(|lies| !lies.is_empty());
         let is_odd = lies || self.touched.permits_are_hindered || self.touched.mishaps.iter().any(is_stray);
         let is_bare = story.began || is_odd || first.abs().max(second.abs()) <= self.pulse();
         findings.demand(now, is_bare, "a beam that never began has no dose on record", || {
