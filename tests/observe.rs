@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use beam_core::clearance::Role;
 use beam_core::fault::{Fault, FaultSet, Group};
@@ -16,6 +16,7 @@ use beam_core::session::Act;
 use beam_core::state::State;
 use beam_core::units::{Span, Ticks};
 use beam_core::wire::{CloseCause, GATE_STATUS, GateState, GateStatus, Guard, MON1_DOSE, PermitState};
+use beam_drivers::clock;
 use beam_drivers::realtime::ThreadWish;
 use beam_drivers::sim::{Injection, RealTimeUnit, Truth, Unit};
 use beam_drivers::socketpair::{PairListener, PairPort};
@@ -444,10 +445,10 @@ fn trips_nobody_in_real_threads_either_beside_a_supervisor_whose_permits_do_arri
     let crew = crew::start(seats, ports, wishes).expect("threads");
     let desk = Desk::start(Conductor::new(machine, lines), FaultSet::EMPTY, |_| {}).expect("a thread");
     let mut operator = Autopilot::new(1, 2, *order, machine);
-    let began = Instant::now();
+    let began = clock::now();
     let account = loop {
         let progress = desk.view().progress();
-        assert!(began.elapsed() < Duration::from_secs(60), "{:?}, {:?}", progress.state, progress.faults);
+        assert!(clock::now().since(began) < Span::from_secs(60), "{:?}, {:?}", progress.state, progress.faults);
         if let Some(act) = operator.next_act(progress.state) {
             let _refused_where_it_tripped = desk.act(act);
         }

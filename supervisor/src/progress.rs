@@ -22,6 +22,8 @@ use crate::prepared::Prepared;
 pub struct Progress {
     /// Where the session stands.
     pub state: State,
+    /// When this delivery was taken up.
+    pub began_at: Ticks,
     /// Dose of this delivery on both monitors.
     pub delivered: [Dose; 2],
     /// Pulses of this delivery on both monitors.
@@ -82,6 +84,7 @@ impl Default for Progress {
     fn default() -> Self {
         Self {
             state: State::Inhibited,
+            began_at: Ticks::ZERO,
             delivered: [Dose::ZERO; 2],
             pulses: [0; 2],
             gate_pulses: 0,
@@ -149,6 +152,8 @@ impl Progress {
         match note {
             Note::Fault(report) => self.fault(at, Some(guard), *report),
             Note::Warning(report) => self.warnings.push((at, guard, *report)),
+            // what a guard told before it took up this delivery is of the one before
+            Note::Dose { .. } | Note::Time { .. } if at < self.began_at => {}
             Note::Dose { pulses, dose, .. } => {
                 let monitor = usize::from(guard == Guard::Dose2);
                 self.delivered[monitor] = *dose;
@@ -187,7 +192,7 @@ impl Progress {
                     let Self { frames, lateness, latency, heard, page_faults, gates, .. } = *self;
                     let Self { standing, service_standing, counters, .. } = *self;
                     let kept = Self { frames, lateness, latency, heard, page_faults, gates, ..Self::default() };
-                    *self = Self { standing, service_standing, counters, ..kept };
+                    *self = Self { standing, service_standing, counters, began_at: at, ..kept };
                 }
                 self.state = *state;
                 self.has_tripped |= *state == State::Tripped;

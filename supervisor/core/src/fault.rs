@@ -124,7 +124,7 @@ faults! {
     Saturated = "F-301", Chamber, "saturated", "A chamber reports saturation: the true charge is higher than the reading.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
     OverRange = "F-302", Chamber, "over-range", "A chamber's reading left its range: the true charge is higher than the reading.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
     FullScale = "F-303", Chamber, "full-scale", "A pulse read at the electrometer's full scale: the true charge may be higher.", "Do not resume. Call the physicist; treat the dose as unknown and high.", ChamberHonest;
-    PulseHigh = "F-304", Chamber, "pulse-high", "The charge of k pulses was over (k + 1) times the expected one.", "Do not resume. Call the physicist; check gun current and energy.", ChamberHonest;
+    PulseHigh = "F-304", Chamber, "pulse-high", "The charge of k pulses was over k + 1 times the expected one (over 1.25 k times from the fifth on).", "Do not resume. Call the physicist; check gun current and energy.", ChamberHonest;
     ChargeStandsStill = "F-305", Chamber, "charge-stands-still", "A chamber's charge stood still while pulses came.", "Do not resume. Call the physicist; the dose since the last reading is unknown.", ChamberHonest;
     NoSignal = "F-306", Chamber, "no-signal", "Two pulses in a row read under 10 % of the expected charge.", "Do not resume. Call the physicist; the dose may be far higher than shown.", ChamberHonest;
     PulseLow = "F-307", Chamber, "pulse-low", "Three pulses in a row read under 50 % of the expected charge.", "Do not resume. Call the physicist; the dose may be far higher than shown.", ChamberHonest;

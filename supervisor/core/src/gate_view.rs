@@ -201,14 +201,15 @@ impl GateView {
         }
     }
 
-    /// A person has acknowledged what was counted so far: only what comes on top of it is found again.
+    /// A person has acknowledged what the gate counted so far, which is told at once, and what of the chambers' counts was told
+    /// as a fault: only what comes on top of it is found again.
     pub fn acknowledge(&mut self, chambers: u32) {
         for view in &mut self.buses {
             let counted = view.status.map_or(0, |status| status.pulses);
             if let Some(closed) = &mut view.closed {
                 closed.gate = closed.gate.max(counted);
                 closed.elsewhere = closed.elsewhere.max(counted);
-                closed.chambers = closed.chambers.max(chambers);
+                closed.chambers = closed.chambers.max(chambers).max(counted);
             }
         }
     }

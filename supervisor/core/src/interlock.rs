@@ -56,6 +56,8 @@ pub struct InterlockGuard {
     pub(crate) seen_open: [bool; 2],
     /// Since when one sensor alone counts above the final count.
     pub(crate) above_since: Option<Ticks>,
+    /// The most pulses above a final count that were told as a fault.
+    pub(crate) above_told: u32,
     pub(crate) judged: u32,
     pub(crate) beam_since: Option<Ticks>,
     pub(crate) last_pulse: Ticks,
@@ -88,6 +90,7 @@ impl InterlockGuard {
             gate_base: None,
             seen_open: [false; 2],
             above_since: None,
+            above_told: 0,
             judged: 0,
             beam_since: None,
             last_pulse: Ticks::ZERO,
@@ -294,6 +297,7 @@ impl InterlockGuard {
                 self.first.forget();
                 self.second.forget();
                 self.gate_base = None;
+                self.above_told = 0;
                 self.warned = FaultSet::EMPTY;
                 self.gate.offer();
                 self.ending.arm();
@@ -307,8 +311,8 @@ impl InterlockGuard {
             Command::Heartbeat => self.heartbeat = now,
             Command::Acknowledge => {
                 self.beam_off.acknowledge();
-                let [first, second, beam] = self.pulses();
-                self.gate.acknowledge(first.max(second).max(beam));
+                // whoever acknowledges cannot have meant what nobody was told
+                self.gate.acknowledge(self.above_told.saturating_add(self.gate_base.unwrap_or(0)));
             }
             Command::Silence | Command::Withhold | Command::Rebase { .. } | Command::Deliver | Command::End(_) => {}
         }
@@ -318,6 +322,7 @@ impl InterlockGuard {
         self.order = Some(*order);
         self.judged = 0;
         self.gate_base = None;
+        self.above_told = 0;
         self.gate.offer();
         self.ending.arm();
         self.first.begin(order);

@@ -177,7 +177,8 @@ impl InterlockGuard {
         let base = self.gate_base.unwrap_or(0);
         let spare = u32::from(self.machine.beam_hold && self.common.permit.is_given());
         let mut above = 0_u32;
-        let mut largest = None;
+        let mut found = None;
+        let mut most = 0_u32;
         let counts = [!self.first.began_anew(), !self.second.began_anew(), true];
         for sensor in self.sensors(now).into_iter().zip(counts).filter_map(|(sensor, counts)| sensor.filter(|_| counts))
         {
@@ -185,16 +186,18 @@ impl InterlockGuard {
             let limit = limit.saturating_sub(base).saturating_add(spare);
             if sensor.pulses > limit {
                 above = above.saturating_add(1);
-                largest = Some((sensor, limit));
+                most = most.max(sensor.pulses);
+                found = Some((sensor, limit));
             }
         }
-        let Some((sensor, limit)) = largest else {
+        let Some((sensor, limit)) = found else {
             self.above_since = None;
             return;
         };
         let since = *self.above_since.get_or_insert(now);
         let fault = if above > 1 { Fault::PulsesWhileClosed } else { Fault::CountsDisagree };
         if above > 1 || now.since(since) > self.timing().agreement {
+            self.above_told = most;
             let report = FaultReport::of(fault).monitor(sensor.monitor).on(sensor.bus);
             self.raise(now, report.measured(i64::from(sensor.pulses), i64::from(limit)));
         }

@@ -108,6 +108,8 @@ pub const SCENARIOS: &[ShippedScenario] = shipped![
     "S02-gate-silent",
     "S02-last-count",
     "S02-last-pulse",
+    "S03-acknowledged-too-soon",
+    "S03-armed-at-once",
     "S03-bus-away",
     "S04-between-two-readings",
     "S05-rate-48",

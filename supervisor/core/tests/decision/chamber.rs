@@ -189,6 +189,15 @@ fn trips_over_a_picocoulomb_more_than_k_and_one() {
 }
 
 #[test]
+fn holds_a_machine_that_gives_a_quarter_more_over_the_pulses_of_lost_frames() {
+    verifies(Requirement::ChamberHonest);
+    Trial::new().holds(4, 5000);
+    Trial::new().trips(4, 5001, Fault::PulseHigh, 5001, 5000);
+    Trial::new().holds(10, 12_500);
+    Trial::new().trips(10, 12_501, Fault::PulseHigh, 12_501, 12_500);
+}
+
+#[test]
 fn charge_before_its_pulse_is_carried_to_that_pulse() {
     let mut trial = Trial::new();
     trial.holds(0, 600);

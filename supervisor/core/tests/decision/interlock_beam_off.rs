@@ -4,7 +4,7 @@ use beam_core::fault::{Fault, FaultSet};
 use beam_core::frame::Bus;
 use beam_core::note::{Command, Phase};
 use beam_core::requirement::Requirement;
-use beam_core::wire::{CloseCause, GATE_STATUS, GateState, PermitState};
+use beam_core::wire::{CloseCause, GATE_STATUS, GateState, PermitState, Reason};
 
 use crate::interlock::WHO;
 use crate::kit::{DELIVERY, NANO, PROOF, PULSE, Rig, continuous, machine, ms, order, verifies};
@@ -96,6 +96,23 @@ fn holds_once_a_person_has_acknowledged_what_counted() {
         rig.run(ms(2000));
         assert_eq!((rig.phase(), rig.guard.common().faults(), rig.faults()), (Phase::Idle, FaultSet::EMPTY, vec![]));
     }
+}
+
+#[test]
+fn trips_over_what_was_counted_but_not_told_when_a_person_acknowledged() {
+    verifies(Requirement::BeamUnasked);
+    let [_, _, mut rig] = at_rest_armed_and_interrupted();
+    rig.command(Command::End(Reason::Operator));
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.run(ms(20));
+    assert_eq!(rig.faults(), [], "monitor 1 may be under way");
+    rig.command(Command::Acknowledge);
+    rig.run(ms(20));
+    found(&mut rig, Fault::CountsDisagree);
+    rig.forget();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.let_out();
+    assert_eq!(rig.faults(), [Fault::PulsesWhileClosed]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) fn is_explained(
     let dosimetry = is_dosimetry(fault);
     let by_day = (around.day.output < 0.85 && matches!(group, Group::Limit | Group::Rate))
         || (around.day.response < 0.85 && dosimetry)
-        || (around.day.response < 1.0 && around.beam_charge_is_honest && fault == Fault::BeamChargeRatio);
+        || (around.day.response < 1.0 && fault == Fault::BeamChargeRatio);
     // a frame that nothing protects says whatever it was spoilt to
     let by_spoilt =
         around.frames_are_spoilt && (dosimetry || matches!(fault, Fault::ChargeWhileClosed | Fault::PulsesWhileClosed));
@@ -87,7 +87,10 @@ fn explains(what: &What, fault: Fault) -> bool {
         // a counter that is set to zero just before its wrap looks as if it had gone on
         What::ClearCounters { .. } => is_dosimetry(fault) || is_stray(fault),
         // readings of many more pulses than a bus was made for leave no room for a status
-        What::Rate { .. } => is_dosimetry(fault) || matches!(fault, Fault::CountsDisagree | Fault::StatusStale),
+        What::Rate { .. } => {
+            is_dosimetry(fault)
+                || matches!(fault, Fault::CountsDisagree | Fault::StatusStale | Fault::BeamWithoutRequest)
+        }
         // while one bus is away the charge is in the last reading of the other chamber alone
         What::Leak { .. } => {
             matches!(fault, Fault::ChargeWhileClosed) || matches!(group, Group::Chamber | Group::Agreement)
@@ -181,10 +184,15 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::LinacSilent => matches!(fault, Fault::StatusStale | Fault::RequestedEarly),
         I::BeamRequestedEarly => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
         I::RequestNeverTold => fault == Fault::BeamWithoutRequest,
-        I::RequestAlwaysTold => matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse),
+        // of a button that is let go the gate's clock tells the truth
+        I::RequestAlwaysTold => {
+            matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse | Fault::ClocksDisagree)
+        }
         I::RequestFlickers => matches!(fault, Fault::RequestedEarly | Fault::BeamWithoutRequest),
         // as above: many more readings leave no room for a status
-        I::RateHigh | I::RateFast => dosimetry || matches!(fault, Fault::CountsDisagree | Fault::StatusStale),
+        I::RateHigh | I::RateFast => {
+            dosimetry || matches!(fault, Fault::CountsDisagree | Fault::StatusStale | Fault::BeamWithoutRequest)
+        }
         I::RateLow | I::RateSlow | I::RateHalf => dosimetry || fault == Fault::CountsDisagree,
         I::OutputHigh => dosimetry,
         I::Energy | I::Applicator | I::ApplicatorUnread | I::Docking | I::Door | I::EmergencyStop => {

@@ -145,6 +145,10 @@ impl Closing<'_> {
         if strays.contains(&injection) && self.passed.pulses <= self.pulses_at_end() {
             return;
         }
+        // two and a half times the output by chambers that read low alike is less than twice
+        if injection == Injection::OutputHigh && self.drawn.day.response < 0.85 {
+            return;
+        }
         // whoever sets the linac up anew has put its energy and its output right
         let is_put_right = matches!(injection, Injection::Energy | Injection::OutputHigh);
         if is_put_right && self.drawn.legs.iter().any(|leg| leg.errand.set_up.is_some()) {

@@ -51,7 +51,8 @@ pub(super) const ONE_PULSE: [Injection; 12] = [
 ];
 
 /// Those of [`ONCE`] that befall the next pulse, whenever that is.
-const NEXT_PULSE: [Injection; 3] = [Injection::Mon1High, Injection::Mon2High, Injection::BeamChargeHigh];
+const NEXT_PULSE: [Injection; 4] =
+    [Injection::Mon1High, Injection::Mon2High, Injection::BeamChargeHigh, Injection::GateExtraPulseCount];
 
 /// One mishap and its time.
 #[derive(Clone, Copy, Debug)]

@@ -258,8 +258,10 @@ impl Closing<'_> {
         // without the record there is only what the monitors say, and nobody knows what a frame without protection said
         let is_unknown = around.frames_are_spoilt && around.stops_recording();
         if (some_honest || gate_tells) && !is_unknown {
-            // chambers that read low alike tell of charge outside pulses what they read, and no count makes up for it
-            let unread = if around.day.response < 1.0 { self.passed.leaked / self.pulse() } else { 0.0 };
+            // chambers that read low alike tell of charge outside pulses what they read, and no count makes up for it; an
+            // electrometer that tells each pulse by itself tells nothing of it
+            let is_deaf = self.drawn.model.numbers.monitors.iter().any(|monitor| monitor.foreign.is_some());
+            let unread = if around.day.response < 1.0 || is_deaf { self.passed.leaked / self.pulse() } else { 0.0 };
             let spread = if some_honest { 0.0 } else { 0.06 * true_mu / self.pulse() };
             let spare = self.window() + self.noise() + spread + unread;
             findings.demand(
