@@ -313,14 +313,16 @@ impl Session {
             self.next_heartbeat = now.after(self.machine.timing.status);
             self.direct(EVERY_GUARD, Command::Heartbeat);
         }
+        // a guard may have seen nothing for as long as its silence is borne
+        let watch = self.machine.watch_after_beam().plus(self.machine.timing.session_silence);
+        self.watched_since = self.watched_since.filter(|since| now.since(*since) <= watch);
         if matches!(self.state, State::Inhibited | State::Ready) {
-            let watch = self.machine.watch_after_beam().plus(self.machine.timing.status);
-            self.watched_since = self.watched_since.filter(|since| now.since(*since) <= watch);
             let is_clear = self.standing(now).is_empty() && self.watched_since.is_none();
             let event = if is_clear { Event::Cleared } else { Event::Blocked };
             let _fits_both_states = self.go(event);
         }
-        if self.is_active()
+        let is_watched = self.watched_since.is_some() && !self.found.contains(Fault::GuardSilent);
+        if (self.is_active() || is_watched)
             && let Some(guard) = self.silent_guard(now)
         {
             let limit = nanos(self.machine.timing.session_silence);

@@ -29,7 +29,7 @@ fn end(trial: &mut Trial) {
     assert_eq!(trial.act(Act::Terminate), Ok(()));
     trial.note(Guard::Interlock, Note::EndJudged { pulses: [1; 4], doses: [Dose::ZERO; 2], agrees: true });
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
-    trial.run(ms(1100));
+    trial.run(ms(1600));
     assert_eq!(trial.session.state(), State::Ready);
 }
 
@@ -91,21 +91,21 @@ fn holds_a_second_delivery_of_a_tube_to_its_own_time() {
 }
 
 #[test]
-fn holds_an_arming_until_the_end_of_a_delivery_and_of_no_proof_was_judged() {
+fn holds_an_arming_until_the_beam_of_a_delivery_was_watched_and_after_a_proof_at_once() {
     verifies(Requirement::Latched);
     let mut trial = Trial::ready(&machine());
     delivering(&mut trial);
     trial.fault(Guard::Dose1, Fault::Crc);
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     trial.run(ms(500));
-    assert_eq!(trial.session.state(), State::Inhibited, "its end is not judged yet");
-    trial.run(ms(1000));
+    assert_eq!(trial.session.state(), State::Inhibited, "its beam is watched");
+    trial.run(ms(1100));
     assert_eq!(trial.session.state(), State::Ready);
     assert_eq!(trial.act(ARM), Ok(()));
     trial.fault(Guard::Dose1, Fault::Crc);
     assert_eq!(trial.act(ACKNOWLEDGE), Ok(()));
     trial.run(ms(10));
-    assert_eq!(trial.session.state(), State::Ready, "a proof has no end to judge");
+    assert_eq!(trial.session.state(), State::Ready, "a proof has no beam to watch");
 }
 
 #[test]

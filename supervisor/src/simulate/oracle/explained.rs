@@ -161,6 +161,8 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::Mon1SkipsPulse | I::Mon2SkipsPulse | I::BeamChargeSkipsPulse => dosimetry || fault == Fault::CountsDisagree,
         // a counter that begins anew just before its wrap looks as if it had gone on
         I::Mon1Restart | I::Mon2Restart | I::BeamChargeRestart => dosimetry || is_stray(fault) || fault == Fault::Alive,
+        // the last reading of a tube may come after the gate has closed
+        I::Mon1FullScale | I::Mon2FullScale => dosimetry || fault == Fault::ChargeWhileClosed,
         I::Mon1ChargeWithoutPulses | I::Mon1Leakage | I::Mon2Leakage => {
             dosimetry || matches!(fault, Fault::ChargeWhileClosed | Fault::Leakage)
         }
