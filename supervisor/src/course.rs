@@ -28,7 +28,7 @@ use operator::{Operator, Sees};
 
 /// How long the console waits with its request for beam after the gate opened.
 pub const REQUEST_AFTER: Span = Span::from_millis(50);
-/// How long a delivery that has ended is still watched.
+/// How long what was told at the end of the watch may be under way.
 const AFTER_END: Span = Span::from_millis(300);
 /// How long a session may wait for what never comes.
 const PATIENCE: Span = Span::from_millis(1_500);
@@ -182,12 +182,10 @@ impl Course {
         match self.progress.state {
             // nothing stands against the next one, or it is about to be acknowledged
             State::Ready | State::Complete | State::Tripped if self.operator.goes_on() && !self.is_silent() => false,
-            // whatever the gate still lets pass, and until its end is judged or can no longer be
-            State::Complete | State::Tripped => {
-                let judged = self.progress.end.is_some();
-                let watch = if judged { AFTER_END } else { AFTER_END.plus(self.machine.watch_after_beam()) };
-                now.since(self.since) > watch
-            }
+            // until the verdict is given, and whatever is still under way has arrived
+            State::Complete | State::Tripped => now.since(self.since) > AFTER_END.plus(self.machine.watch_after_beam()),
+            // the beam before is watched first
+            State::Inhibited if self.operator.goes_on() => waited > PATIENCE.plus(self.machine.watch_after_beam()),
             State::Inhibited | State::Ready | State::Interrupted => waited > PATIENCE,
             // whoever should go on may be dead
             State::Proving | State::Armed | State::Delivering => waited > PATIENCE.times(2),

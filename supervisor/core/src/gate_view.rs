@@ -204,11 +204,13 @@ impl GateView {
     /// A person has acknowledged what the gate counted so far, which is told at once, and what of the chambers' counts was told
     /// as a fault: only what comes on top of it is found again.
     pub fn acknowledge(&mut self, chambers: u32) {
+        let counted = |view: &BusView| view.status.map_or(0, |status| status.pulses);
+        let most = self.views().map(|(_, view)| counted(view)).max().unwrap_or(0);
         for view in &mut self.buses {
-            let counted = view.status.map_or(0, |status| status.pulses);
+            let counted = counted(view);
             if let Some(closed) = &mut view.closed {
                 closed.gate = closed.gate.max(counted);
-                closed.elsewhere = closed.elsewhere.max(counted);
+                closed.elsewhere = closed.elsewhere.max(most);
                 closed.chambers = closed.chambers.max(chambers).max(counted);
             }
         }

@@ -97,6 +97,7 @@ impl InterlockGuard {
         // an acknowledgement does not end the judgement; where no beam began, there is none
         if matches!(self.common.phase, Phase::Ended | Phase::Idle) && self.gate_base.is_some() {
             self.judge_end(now);
+            self.chambers_after_end(now);
         }
         if self.common.is_active() {
             self.check_ages(now);
@@ -254,14 +255,26 @@ impl InterlockGuard {
         }
     }
 
-    fn tell_end(&mut self, final_count: u32, agrees: bool) {
-        let [first, second, beam] = self.pulses();
-        let doses @ [first_dose, second_dose] = self.doses();
-        if first == second {
-            let reports = [self.agreement.doses_at_end(first_dose, second_dose), self.beam_charge.at_end()];
-            for report in reports.into_iter().flatten() {
+    /// What one chamber collects beside its pulses may come after the end was judged: while the beam is watched, the doses are
+    /// compared as they are then.
+    fn chambers_after_end(&mut self, now: Ticks) {
+        let is_watched = now.since(self.common.since) <= self.machine.watch_after_beam();
+        let [first, second, _] = self.pulses();
+        if is_watched && !self.ending.is_judging() && first == second {
+            let [first_dose, second_dose] = self.doses();
+            if let Some(report) = self.agreement.doses_at_end(first_dose, second_dose) {
                 self.warn(report);
             }
+        }
+    }
+
+    fn tell_end(&mut self, final_count: u32, agrees: bool) {
+        let [first, second, beam] = self.pulses();
+        let doses = self.doses();
+        if first == second
+            && let Some(report) = self.beam_charge.at_end()
+        {
+            self.warn(report);
         }
         self.common.tell(Note::EndJudged { pulses: [final_count, first, second, beam], doses, agrees });
         self.tell_counters();

@@ -1,6 +1,7 @@
 //! What the operator of a session means to do: one delivery after the other, what comes between them, and what is done when a
 //! beam is interrupted.
 
+use super::operator::MOST_ACKNOWLEDGED;
 use beam_core::machine::Order;
 use beam_core::units::Span;
 use beam_drivers::sim::{Instrument, Share, Signal};
@@ -86,6 +87,11 @@ impl Errand {
             AfterInterruption::Leave => Span::ZERO,
             AfterInterruption::Resume(after) | AfterInterruption::Terminate(after) => after.times(3),
         };
-        self.order.time_limit.times(2).plus(self.acknowledged_after).plus(self.armed_after).plus(interruption)
+        self.order
+            .time_limit
+            .times(2)
+            .plus(self.acknowledged_after.times(MOST_ACKNOWLEDGED))
+            .plus(self.armed_after)
+            .plus(interruption)
     }
 }

@@ -16,7 +16,7 @@ const LET_GO: Span = Span::from_millis(5);
 const STICKS: Span = Span::from_secs(1);
 
 /// How often the operator acknowledges before the next delivery; then there is none.
-const MOST_ACKNOWLEDGED: u8 = 3;
+pub(super) const MOST_ACKNOWLEDGED: u64 = 3;
 
 /// What the operator sees.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub(super) struct Operator {
     gave_up: bool,
     begun: bool,
     /// Acknowledgements since the last arming.
-    acknowledged: u8,
+    acknowledged: u64,
     /// Who has tried to acknowledge the last end, and was refused.
     refused: Option<FirstToAcknowledge>,
     given: Vec<Given>,

@@ -278,6 +278,13 @@ fn holds_what_a_person_has_acknowledged_and_trips_over_more() {
     assert_eq!((view.finals(), view.fired(0)), ([Some(8); 2], None), "a count of the gate is told at once");
     let _news = view.hear(Bus::B, shows(CLOSED, 9));
     assert_eq!(view.fired(0), Some((Fault::PulsesWhileClosed, Some(Bus::B), 9, 8)));
+    let mut apart = View::open();
+    apart.permit_given = false;
+    apart.both(shows(CLOSED, 6));
+    let _news = apart.hear(Bus::B, shows(CLOSED, 7));
+    assert_eq!(apart.fired(0), Some((Fault::PulsesWhileClosed, Some(Bus::B), 7, 6)));
+    apart.view.acknowledge(0);
+    assert_eq!(apart.fired(0), None, "one more on one bus than on the other");
     let mut less = View::open();
     less.permit_given = false;
     less.both(shows(CLOSED, 6));

@@ -6,6 +6,7 @@ use beam_core::frame::Bus;
 use beam_core::machine::Machine;
 use beam_core::note::{Command, Note, Phase};
 use beam_core::requirement::Requirement;
+use beam_core::units::Span;
 use beam_core::wire::{CloseCause, GateState, MON1_DOSE, MON2_DOSE, Reason};
 
 use crate::interlock::{WHO, delivering};
@@ -53,6 +54,28 @@ fn trips_over_a_last_pulse_on_which_the_chambers_disagree() {
     rig.let_out();
     assert_eq!(rig.faults(), [Fault::ChambersDisagree], "92 500 micro-MU apart at the fourth pulse");
     assert_eq!(judged(&rig), [([4; 4], true)]);
+}
+
+/// What was warned of when monitor 1 collects so much beside its pulses, so long after the end was judged.
+fn warned_of(picocoulombs: i64, after: Span) -> Vec<Fault> {
+    let mut rig = ended_at_the_fourth();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.run(after);
+    assert_eq!(judged(&rig), [([4; 4], true)]);
+    rig.forget();
+    rig.count_and_tell(1, 0, picocoulombs);
+    rig.run(ms(20));
+    rig.warnings().iter().map(|report| report.fault).collect()
+}
+
+#[test]
+fn trips_and_holds_the_doses_that_differ_only_while_the_beam_is_watched() {
+    verifies(Requirement::ChambersAgree);
+    // 0.05 MU is a pulse of 1000 pC, which may be under way; half of it is what the chambers may differ by, or 0.05 MU
+    assert_eq!(warned_of(1000, ms(500)), []);
+    assert_eq!(warned_of(1001, ms(500)), [Fault::EndDisagreement]);
+    assert_eq!(warned_of(1001, ms(1200)), [], "what leaks later is no dose of this delivery");
 }
 
 #[test]

@@ -177,7 +177,8 @@ impl DoseWatch {
             let honest = if continuous { from as f64 / 10.0 + 1.5 } else { from.max(1) as f64 - 1.0 };
             let pulses = honest + (seen_after + window - 1) as f64;
             let found = (pulses + PULSES_NOISE * pulses.sqrt()) * pulse * around.rate_factor;
-            allowed = allowed.max(found.min(limit + beyond + (seen_after + window) as f64 * pulse));
+            let after = (seen_after + window) as f64 * pulse * around.rate_factor;
+            allowed = allowed.max(found.min(limit + beyond + after));
         }
         allowed
     }
