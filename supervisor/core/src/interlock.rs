@@ -297,7 +297,6 @@ impl InterlockGuard {
                 self.first.forget();
                 self.second.forget();
                 self.gate_base = None;
-                self.above_told = 0;
                 self.warned = FaultSet::EMPTY;
                 self.gate.offer();
                 self.ending.arm();

@@ -304,3 +304,17 @@ fn holds_a_chamber_that_catches_up_with_the_other_one_and_no_more() {
     let second = numbers(watch(&mut off, at(1003), &closed(12_400, 24_801)));
     assert_eq!(second, Some((Fault::ChargeWhileClosed, 2, 4801, 4800)), "nobody is ahead of it");
 }
+
+#[test]
+fn holds_the_charge_of_a_tube_that_is_told_late_to_have_been_open() {
+    verifies(Requirement::BeamUnasked);
+    let told = |state, first: i64| Counts { charge: [pc(10_000 + first), pc(-20_000)], ..counts(state, 0) };
+    let mut off = BeamOff::new(&continuous());
+    off.expect([pc(10_000), pc(20_000)]);
+    assert_eq!(watch(&mut off, at(1000), &told(CLOSED, 0)), None);
+    assert_eq!(watch(&mut off, at(1001), &told(OPEN, 5000)), None, "an open gate brings charge");
+    assert_eq!(watch(&mut off, at(1002), &told(CLOSED, 5000)), None);
+    assert_eq!(watch(&mut off, at(1003), &told(CLOSED, 7400)), None);
+    let report = numbers(watch(&mut off, at(1004), &told(CLOSED, 7401)));
+    assert_eq!(report, Some((Fault::ChargeWhileClosed, 1, 2401, 2400)));
+}

@@ -4,8 +4,9 @@
 use beam_core::fault::Fault;
 use beam_core::machine::{Beam, Landing, Machine, Order};
 use beam_core::note::{Command, Note, Phase};
-use beam_core::reading::dose_flag;
+use beam_core::reading::{DoseReading, dose_flag};
 use beam_core::requirement::Requirement;
+use beam_core::units::ChargeCounter;
 use beam_core::wire::{CloseCause, GateState, Guard, MON2_DOSE, Reason};
 
 use crate::interlock::delivering;
@@ -322,4 +323,56 @@ fn holds_a_backup_that_may_lease_again_after_a_smaller_pulse() {
     assert_eq!(rig.permit().lease, 4, "2750 remain, and the mean is 2383");
     rig.run(ms(100));
     rig.holds();
+}
+
+/// The monitor's counter begins anew at rest, and that is told.
+fn begins_anew(rig: &mut Rig, monitor: usize) {
+    rig.chambers[monitor - 1] = DoseReading { flags: 0, pulses: 0, charge: ChargeCounter::from_raw(0) };
+    rig.tell_chamber(monitor);
+    rig.let_out();
+    assert_eq!(rig.faults(), [Fault::ChamberRestarted]);
+    rig.command(Command::Acknowledge);
+    rig.forget();
+}
+
+#[test]
+fn trips_over_a_stray_pulse_of_a_chamber_that_began_anew_in_the_delivery_before() {
+    verifies(Requirement::BeamUnasked);
+    let mut rig = delivering();
+    rig.pulses(5);
+    end(&mut rig);
+    begins_anew(&mut rig, 1);
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(100));
+    assert_eq!(rig.faults(), [], "its counts tell nothing of this delivery any more");
+    again(&mut rig, &order());
+    rig.pulses(2);
+    end(&mut rig);
+    rig.forget();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.let_out();
+    assert_eq!(rig.faults(), [Fault::PulsesWhileClosed]);
+}
+
+#[test]
+fn trips_over_a_stray_pulse_though_one_was_acknowledged_in_the_delivery_before() {
+    verifies(Requirement::BeamUnasked);
+    let mut rig = delivering();
+    rig.pulses(5);
+    end(&mut rig);
+    rig.forget();
+    rig.count_and_tell(1, 1, PULSE[0]);
+    rig.run(ms(40));
+    assert_eq!(rig.faults(), [Fault::CountsDisagree]);
+    rig.command(Command::Acknowledge);
+    again(&mut rig, &order());
+    rig.pulses(2);
+    end(&mut rig);
+    rig.forget();
+    rig.count_and_tell(2, 1, PULSE[1]);
+    rig.run(ms(20));
+    rig.command(Command::Acknowledge);
+    rig.run(ms(20));
+    assert_eq!(rig.faults(), [Fault::CountsDisagree], "nobody was told of it, whatever was told before");
 }
