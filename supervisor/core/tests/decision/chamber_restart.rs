@@ -12,6 +12,7 @@ fn trips_over_electronics_that_begin_anew() {
     let mut trial = Trial::new();
     let before = i64::from(trial.reading.pulses);
     trial.trips(0x8000, 0, Fault::ChamberRestarted, before - 0x8000, before);
+    assert!(trial.chamber.began_anew(), "its pulses are no measure of this delivery any more");
     assert_eq!(trial.chamber.pulses(), 0);
     let mut trial = Trial::new();
     trial.trips(0xFFFF, 0, Fault::ChamberRestarted, before - 1, before);
