@@ -186,6 +186,15 @@ impl Circumstances {
             })
     }
 
+    /// Whether this part of the process, or all of it, may be dead.
+    #[must_use]
+    pub fn is_without(&self, dead: Part) -> bool {
+        self.mishaps.iter().any(|mishap| match mishap.what {
+            What::Die { part } => part == dead || part == Part::Process,
+            _ => false,
+        })
+    }
+
     /// Whether the session may no longer read what the guards record: then the record ends where the session did, and what
     /// was delivered is known from the chambers' and the gate's own counters.
     #[must_use]

@@ -2,11 +2,12 @@
 
 use beam_core::frame::Frame;
 use beam_core::units::{Span, Ticks};
-use beam_core::wire::GateState;
+use beam_core::wire::{GateState, Guard};
 use beam_drivers::sim::Lie;
 
 use super::Findings;
 use super::bytes::{TRIPPED, is_sound, permit};
+use crate::mishap::Part;
 use crate::simulate::circumstances::Circumstances;
 use crate::simulate::draw::Drawn;
 use crate::simulate::second_order::{Expected, span};
@@ -300,7 +301,9 @@ impl DoseWatch {
             format!("delivery {delivery}: {mu:.4} MU of at most {limit:.4} ({allowed:?}, {pulses} pulses)")
         });
         // the pulse that passes the limit is the one by which it is seen
-        let most = self.allowed.and_then(|allowed| allowed.pulse_limit).map(|limit| limit + self.facts.window);
+        let counts = !self.around.is_without(Part::Guard(Guard::Time));
+        let limit = self.allowed.and_then(|allowed| allowed.pulse_limit).filter(|_| counts);
+        let most = limit.map(|limit| limit + self.facts.window);
         findings.demand(now, most.is_none_or(|most| pulses <= most), "no more pulses than the pulse limit", || {
             format!("delivery {}: {pulses} pulses of at most {most:?}", self.delivery)
         });

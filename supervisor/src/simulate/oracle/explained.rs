@@ -66,7 +66,8 @@ fn explains(what: &What, fault: Fault) -> bool {
         What::ClockStep { .. } | What::ClockSlew { .. } => {
             matches!(group, Group::Ourselves | Group::Bus | Group::Limit | Group::Rate)
                 // guards that wait for a clock hear late that the console has let go
-                || matches!(fault, Fault::NoPulse | Fault::CountsDisagree | Fault::RequestedEarly)
+                // and by a clock that stands still no report grows old
+                || matches!(fault, Fault::NoPulse | Fault::CountsDisagree | Fault::RequestedEarly | Fault::GateOpenUnasked)
         }
         What::Operator(deed) => match deed {
             // the console may ask a moment longer, into the next arming
@@ -179,7 +180,9 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::GateFrozenA | I::GateFrozenB => explains_report(fault) || is_stray(fault) || fault == Fault::ClockStalled,
         // one count more on one bus than on the other is also a pulse above the final count
         I::GateOneMoreA | I::GateOneMoreB | I::GateOneFewerA | I::GateOneFewerB => {
-            explains_report(fault) || is_stray(fault) || matches!(fault, Fault::PulseLimit | Fault::GateRestarted)
+            explains_report(fault)
+                || is_stray(fault)
+                || matches!(fault, Fault::PulseLimit | Fault::GateRestarted | Fault::BeamWithoutRequest)
         }
         I::HardwareInterlock => matches!(fault, Fault::ProofFailed | Fault::GateNotTakenUp | Fault::NoPulse),
         // nobody hears that the console asks no longer
@@ -190,7 +193,7 @@ fn explains_injection(injection: Injection, fault: Fault) -> bool {
         I::RequestAlwaysTold => {
             matches!(fault, Fault::RequestedEarly | Fault::TimeLimit | Fault::NoPulse | Fault::ClocksDisagree)
         }
-        I::RequestFlickers => matches!(fault, Fault::RequestedEarly | Fault::BeamWithoutRequest),
+        I::RequestFlickers => matches!(fault, Fault::RequestedEarly | Fault::BeamWithoutRequest | Fault::RateLow),
         // as above: many more readings leave no room for a status
         I::RateHigh | I::RateFast => {
             dosimetry || matches!(fault, Fault::CountsDisagree | Fault::StatusStale | Fault::BeamWithoutRequest)

@@ -123,11 +123,17 @@ impl Closing<'_> {
             true_mu: self.passed.mu,
             recorded_mu,
             pulses: self.passed.pulses,
-            landing_pulses: (recorded_mu[0] - preset).abs() / self.pulse(),
+            // what a chamber leaks in the hours until the next one is no dose of this delivery
+            landing_pulses: (self.landed_mu(recorded_mu[0]) - preset).abs() / self.pulse(),
             began: self.under_way.began,
             as_planned: self.is_as_planned(),
             undisturbed: self.touched.mishaps.is_empty() && self.drawn.day == crate::simulate::legs::Day::USUAL,
         }
+    }
+
+    /// Monitor 1 as its end was judged, or as it was recorded.
+    fn landed_mu(&self, recorded: f64) -> f64 {
+        self.latest.end.map_or(recorded, |end| mu(end.doses[0]))
     }
 
     /// The last word that is given; a process that has died gives none.
