@@ -33,6 +33,8 @@ struct Facts {
     landing: f64,
     /// How long a permit lasts at the gate, in tenths of a second.
     stale: f64,
+    /// The pulses that may come until the permit of a guard that has died is stale at the gate.
+    until_stale: u64,
 }
 
 /// What the plan allows, by the second computation.
@@ -97,6 +99,7 @@ impl DoseWatch {
                 continuous: !numbers.is_pulsed(),
                 landing: if numbers.lands_at_or_above { 1.0 } else { 0.5 },
                 stale: numbers.periods.stale_after / 100.0,
+                until_stale: numbers.pulse_period_ms().map_or(0, |ms| (numbers.periods.stale_after / ms).ceil() as u64),
             },
             allowed: None,
             around: around.clone(),
@@ -301,9 +304,9 @@ impl DoseWatch {
             format!("delivery {delivery}: {mu:.4} MU of at most {limit:.4} ({allowed:?}, {pulses} pulses)")
         });
         // the pulse that passes the limit is the one by which it is seen
-        let counts = !self.around.is_without(Part::Guard(Guard::Time));
-        let limit = self.allowed.and_then(|allowed| allowed.pulse_limit).filter(|_| counts);
-        let most = limit.map(|limit| limit + self.facts.window);
+        let unheld = if self.around.is_without(Part::Guard(Guard::Time)) { self.facts.until_stale } else { 0 };
+        let limit = self.allowed.and_then(|allowed| allowed.pulse_limit);
+        let most = limit.map(|limit| limit + self.facts.window + unheld);
         findings.demand(now, most.is_none_or(|most| pulses <= most), "no more pulses than the pulse limit", || {
             format!("delivery {}: {pulses} pulses of at most {most:?}", self.delivery)
         });
